@@ -1,0 +1,318 @@
+"""Text of elements to Python values and back, one pair of functions for each type of the schema.
+
+It stands alone as the only place that knows lexical forms. Reading keeps every text that the schema allows: where it is
+not the canonical one, the value carries it along (see :mod:`oadr_core.model.values`). All functions raise ``ValueError``,
+``TypeError`` or ``AttributeError`` for what they do not accept; callers turn these into errors that name the place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from ..model.declare import EXTENSION, Scalar
+from ..model.values import Duration, LexicalDateTime, LexicalDecimal, LexicalFloat, LexicalInt, LexicalStr
+
+Reader = Callable[[str | None], Any]
+Writer = Callable[[Any], str]
+
+_BLANK: Final = " \t\n\r"
+_FLOAT: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[Ee][+-]?\d+)?", re.ASCII)
+_DECIMAL: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
+_INTEGER: Final = re.compile(r"[+-]?\d{1,40}", re.ASCII)
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_ANY_INSTANT: Final = re.compile(
+    r"(?P<sign>[+-])?(?P<date>\d{4}-\d\d-\d\d)T(?P<time>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d*))?Z?", re.ASCII
+)
+_MICROSECOND_DIGITS: Final = 6
+_CODE: Final = re.compile(r"\d{3}", re.ASCII)
+_EXTENSION_NAME: Final = re.compile(r"x-\S[^\r\n]*")
+_NAME: Final = re.compile(r"[^\W\d][\w.-]*")
+_PUBLISHED_DURATION: Final = re.compile(
+    r"[+-]?P(\d+Y)?(\d+M)?(\d+D)?T?(\d+H)?(\d+M)?(\d+S)?|\d+W", re.ASCII
+)
+_UNSAFE: Final = re.compile("[\\x00-\\x08\\x0b-\\x1f&<>\\ud800-\\udfff\\ufffe\\uffff]")
+_ILLEGAL: Final = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
+_ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
+
+
+def _collapse(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _read_text(text: str | None) -> str:
+    return text or ""
+
+
+def _read_float(text: str | None) -> float:
+    if text is None:
+        raise ValueError("a number is missing")
+    if not text.isascii():
+        raise ValueError(f"not a number: {text[:40]!r}")
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"not a number: {text[:40]!r}") from None
+    canonical = repr(value)
+    if canonical[-2:] == ".0":
+        canonical = canonical[:-2]
+    if canonical == text and text[-1] <= "9":
+        return value
+    text = text.strip(_BLANK)
+    if text in ("INF", "-INF", "NaN"):
+        return value
+    if not _FLOAT.fullmatch(text):
+        raise ValueError(f"not a number: {text[:40]!r}")
+    return value if text == canonical else LexicalFloat(value, text)
+
+
+def _write_float(value: Any) -> str:
+    if type(value) is float:
+        text = repr(value)
+        if text[-2:] == ".0":
+            return text[:-2]
+        return text if text[-1] <= "9" else {"inf": "INF", "-inf": "-INF", "nan": "NaN"}[text]
+    if type(value) is LexicalFloat:
+        return value.text
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"a number is expected, not {value!r}")
+    return _write_float(float(value))
+
+
+def _read_integer(text: str | None) -> int:
+    stripped = (text or "").strip(_BLANK)
+    if not _INTEGER.fullmatch(stripped):
+        raise ValueError(f"not a whole number: {stripped[:40]!r}")
+    value = int(stripped)
+    return value if str(value) == stripped else LexicalInt(value, stripped)
+
+
+def _whole(minimum: int, maximum: int) -> tuple[Reader, Writer]:
+    def read(text: str | None) -> int:
+        value = _read_integer(text)
+        if not minimum <= value <= maximum:
+            raise ValueError(f"{value} is not between {minimum} and {maximum}")
+        return value
+
+    def write(value: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"a whole number is expected, not {value!r}")
+        if not minimum <= value <= maximum:
+            raise ValueError(f"{value} is not between {minimum} and {maximum}")
+        return value.text if isinstance(value, LexicalInt) else str(value)
+
+    return read, write
+
+
+def _read_decimal(text: str | None) -> Decimal:
+    stripped = (text or "").strip(_BLANK)
+    if not _DECIMAL.fullmatch(stripped):
+        raise ValueError(f"not a decimal number: {stripped[:40]!r}")
+    value = Decimal(stripped)
+    return value if format(value, "f") == stripped else LexicalDecimal(stripped, stripped)
+
+
+def _write_decimal(value: Any) -> str:
+    if isinstance(value, LexicalDecimal):
+        return value.text
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        raise TypeError(f"a decimal number is expected, not {value!r}")
+    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    if not number.is_finite():
+        raise ValueError(f"a finite number is expected, not {value!r}")
+    return format(number, "f")
+
+
+_BOOLEANS: Final[dict[str, Any]] = {
+    "true": True,
+    "false": False,
+    "1": LexicalInt(1, "1"),
+    "0": LexicalInt(0, "0"),
+}
+
+
+def _read_boolean(text: str | None) -> bool:
+    value: bool | None = _BOOLEANS.get((text or "").strip(_BLANK))
+    if value is None:
+        raise ValueError(f"true or false is expected, not {(text or '')[:40]!r}")
+    return value
+
+
+def _write_boolean(value: Any) -> str:
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    if isinstance(value, LexicalInt):
+        return value.text
+    raise TypeError(f"True or False is expected, not {value!r}")
+
+
+def _read_date_time(text: str | None) -> datetime:
+    if text is None:
+        raise ValueError("a date and time is missing")
+    if _INSTANT.fullmatch(text) and text[11:13] != "24":
+        return datetime.fromisoformat(text)
+    stripped = text.strip(_BLANK)
+    match = _ANY_INSTANT.fullmatch(stripped)
+    if match is None:
+        raise ValueError(f"not a UTC date and time: {stripped[:40]!r}; expected for instance 2025-01-31T12:00:00Z (R1)")
+    if match["sign"] == "-":
+        return LexicalDateTime.of(datetime.min, stripped)
+    midnight = match["time"] == "24:00:00" and not (match["fraction"] or "").strip("0")
+    value = datetime.fromisoformat(f"{match['date']}T{'00:00:00' if midnight else match['time']}+00:00")
+    fraction = match["fraction"] or ""
+    value = value.replace(microsecond=int(fraction[:_MICROSECOND_DIGITS].ljust(_MICROSECOND_DIGITS, "0")))
+    if midnight:
+        value += timedelta(days=1)
+    return value if _write_date_time(value) == stripped else LexicalDateTime.of(value, stripped)
+
+
+def _write_date_time(value: Any) -> str:
+    if not isinstance(value, datetime):
+        raise TypeError(f"a datetime is expected, not {value!r}")
+    if isinstance(value, LexicalDateTime) and value.text:
+        return value.text
+    if value.tzinfo is None:
+        raise ValueError(f"a datetime with a time zone is expected, not {value!r}")
+    return value.astimezone(UTC).isoformat()[:-6] + "Z"
+
+
+def _write_duration(value: Any) -> str:
+    text: str = value.text
+    if not isinstance(value, Duration) or not _PUBLISHED_DURATION.fullmatch(text):
+        raise TypeError(f"a Duration or timedelta is expected, not {value!r}")
+    return text
+
+
+def _read_duration(text: str | None) -> Duration:
+    return Duration.parse(text or "")
+
+
+def write_text(value: Any) -> str:
+    """Escape text as canonical XML does; refuse characters that XML cannot carry."""
+    if _UNSAFE.search(value):
+        if illegal := _ILLEGAL.search(value):
+            raise ValueError(f"the character {illegal[0]!r} cannot stand in XML")
+        return "".join(_ESCAPES.get(char, char) for char in value)
+    return value  # type: ignore[no-any-return]  # search() has refused everything but str
+
+
+def _read_code(text: str | None) -> str:
+    if text is None or not _CODE.fullmatch(text):
+        raise ValueError(f"three digits are expected, not {(text or '')[:40]!r}")
+    return text
+
+
+def _write_code(value: Any) -> str:
+    return _read_code(value)
+
+
+def _read_extension(text: str | None) -> str:
+    name = _collapse(text)
+    if not _EXTENSION_NAME.fullmatch(name):
+        raise ValueError(f"not among the names of the schema, and not x-…: {name[:40]!r}")
+    return name
+
+
+def _read_doubles(text: str | None) -> str:
+    numbers = (text or "").split()
+    for number in numbers:
+        _read_float(number)
+    return " ".join(numbers)
+
+
+def _write_doubles(value: Any) -> str:
+    return _read_doubles(value if isinstance(value, str) else " ".join(_write_float(number) for number in value))
+
+
+def _read_identifier(text: str | None) -> str:
+    name = _collapse(text)
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"not an XML name: {name[:40]!r}")
+    return name
+
+
+def _vocabulary(kind: Scalar) -> tuple[Reader, Writer]:
+    members: dict[str, str] = {str(value): value for value in _enumerated(kind)}
+
+    def read(text: str | None) -> str:
+        if (value := members.get(text or "")) is not None:
+            return value
+        name = _collapse(text) if kind.collapse else text or ""
+        if (value := members.get(name)) is not None:
+            return value
+        if kind.open and name.startswith(EXTENSION):
+            return _read_extension(name)
+        raise ValueError(f"{name[:40]!r} is not one of {', '.join(members)}{' or x-…' if kind.open else ''}")
+
+    def write(value: Any) -> str:
+        if value in members:
+            return value  # type: ignore[no-any-return]  # a member of the vocabulary is a str
+        return write_text(read(value))
+
+    return read, write
+
+
+def _enumerated(kind: Scalar) -> Iterable[str]:
+    return sorted(kind.enumeration) if isinstance(kind.enumeration, frozenset) else list(kind.enumeration or ())
+
+
+def _fixed(wanted: str) -> tuple[Reader, Writer]:
+    supplied = LexicalStr(wanted)
+
+    def read(text: str | None) -> str:
+        if text == wanted:
+            return wanted
+        if text:
+            raise ValueError(f"{wanted!r} is expected, not {text[:40]!r}")
+        return supplied
+
+    def write(value: Any) -> str:
+        if value != wanted:
+            raise ValueError(f"{wanted!r} is expected, not {value!r}")
+        return "" if type(value) is LexicalStr else wanted
+
+    return read, write
+
+
+def _read_schema_version(text: str | None) -> str:
+    name = _collapse(text)
+    return name if name in ("2.0a", "2.0b") else _read_extension(name)
+
+
+def _write_schema_version(value: Any) -> str:
+    return write_text(_read_schema_version(value)).replace('"', "&quot;")
+
+
+def _write_collapsed(value: Any) -> str:
+    return write_text(value)
+
+
+_PAIRS: Final[dict[str, tuple[Reader, Writer]]] = {
+    "string": (_read_text, write_text),
+    "anyURI": (_collapse, _write_collapsed),
+    "float": (_read_float, _write_float),
+    "decimal": (_read_decimal, _write_decimal),
+    "boolean": (_read_boolean, _write_boolean),
+    "dateTime": (_read_date_time, _write_date_time),
+    "duration": (_read_duration, _write_duration),
+    "responseCode": (_read_code, _write_code),
+    "doubleList": (_read_doubles, _write_doubles),
+    "schemaVersion": (_read_schema_version, _write_schema_version),
+    "ID": (_read_identifier, _read_identifier),
+}
+
+
+def converters(kind: Scalar) -> tuple[Reader, Writer]:
+    """The functions that read and write the text of this kind."""
+    if kind.type == "enumeration":
+        return _vocabulary(kind)
+    if kind.type == "fixed":
+        return _fixed(kind.fixed or "")
+    if kind.type == "unsignedInt":
+        return _whole(kind.minimum or 0, kind.maximum or 0)
+    return _PAIRS[kind.type]
