@@ -75,6 +75,22 @@ class DocumentTypeForbidden(ForbiddenXml):
     """A document type or entity declaration."""
 
 
+class EntityForbidden(DocumentTypeForbidden):
+    """A document type that declares entities."""
+
+
+class ExternalReferenceForbidden(DocumentTypeForbidden):
+    """A document type that refers to something outside the document."""
+
+
+class CharacterForbidden(ForbiddenXml):
+    """NUL, another control character, or a code point that XML does not have; as itself or as a reference."""
+
+
+class NamespaceForbidden(ForbiddenXml):
+    """A prefix that is not declared, or a declaration that misuses a reserved prefix or name."""
+
+
 class EncodingForbidden(ForbiddenXml):
     """An encoding other than UTF-8."""
 

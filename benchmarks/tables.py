@@ -1,0 +1,69 @@
+"""Results as tables: with rich where it is installed, plain otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Rows = list[list[str]]
+
+
+def codec_table(data: dict[str, Any]) -> tuple[str, Rows]:
+    """Return the title and the rows, headings first, of a codec comparison."""
+    versions = ", ".join(f"{name} {number}" for name, number in data["versions"].items())
+    title = f"median time for one message; Python {data['python']}, {versions}, {data['rounds']} rounds"
+    rows: Rows = [["", "message", "kB", "oadr", "openleadr", "bare lxml", "oadr is", "of bare lxml"]]
+    for result in data["results"]:
+        medians = result["median_s"]
+        floor = result.get("times_the_bare_parser")
+        rows.append(
+            [
+                result["operation"],
+                result["title"],
+                f"{result['bytes'] / 1000:.1f}",
+                _time(medians["oadr"]),
+                _time(medians["openleadr"]),
+                _time(medians["lxml"]) if "lxml" in medians else "",
+                f"{result['times_as_fast_as_openleadr']:.1f} × as fast",
+                f"{floor:.1f} ×" if floor else "",
+            ]
+        )
+    return title, rows
+
+
+def imports_table(data: dict[str, Any]) -> tuple[str, Rows]:
+    """Return the title and the rows, headings first, of an import comparison."""
+    title = f"median time of the import statement; Python {data['python']}, {data['rounds']} rounds"
+    rows: Rows = [["import", "time", "share"]]
+    rows.append(["oadr_core", _time(data["median_s"]["oadr_core"]), f"{data['share_of_openleadr']:.0%}"])
+    rows.append(["openleadr", _time(data["median_s"]["openleadr"]), "100%"])
+    return title, rows
+
+
+def show(title: str, rows: Rows) -> None:
+    """Print a table; columns after the first two are aligned right."""
+    try:
+        from rich.console import Console
+        from rich.table import Table
+    except ImportError:
+        _show_plain(title, rows)
+        return
+    print(title)
+    table = Table()
+    for number, heading in enumerate(rows[0]):
+        table.add_column(heading, justify="left" if number < 2 and len(rows[0]) > 3 else "right", no_wrap=True)
+    for row in rows[1:]:
+        table.add_row(*row)
+    console = Console()
+    # A pipe has no width; a table that is folded there cannot be read.
+    (console if console.is_terminal else Console(width=140)).print(table)
+
+
+def _show_plain(title: str, rows: Rows) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    print(title)
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1e6:.0f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms"

@@ -1,0 +1,88 @@
+"""The project's checks: `nox` runs lint, types, tests and interop; `nox -s bench` measures.
+
+Environments are reused. What a session installs is remembered in a stamp inside its environment, so that a
+repeated run does not even start pip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "tests", "interop"]
+
+ROOT = Path(__file__).parent
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+# Only its schema file is read, by path; it is never imported beside us, so it comes without dependencies.
+SCHEMA_CARRIER = "openleadr==0.5.36"
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and the usual mistakes."""
+    install(session, *group("lint"))
+    session.run("ruff", "check", *session.posargs)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy --strict over src."""
+    install(session, *group("types"), "-e", ".[all]")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything that needs no other implementation."""
+    install(session, *group("test"), "-e", ".[all]")
+    install(session, "--no-deps", SCHEMA_CARRIER)
+    session.run("pytest", "-m", "not interop", *session.posargs)
+
+
+@nox.session
+def interop(session: nox.Session) -> None:
+    """Against OpenLEADR in an environment of its own, with the wheel that users get."""
+    install(session, *group("test"), ".[all]", watch=source_files())
+    session.run("pytest", "tests/interop", "-m", "interop", *session.posargs, env=peer(session))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Codec speed against OpenLEADR; arguments after `--` replace the default `codec`."""
+    install(session, "rich", ".[all]", watch=source_files())
+    session.run("python", "-m", "benchmarks", *(session.posargs or ["codec"]), env=peer(session))
+
+
+def peer(session: nox.Session) -> dict[str, str]:
+    """Return the variable that tells tests and benchmarks where the peer's python is."""
+    python = session.run("python", "-m", "tools.peer_env", silent=True, stderr=None)
+    return {"OADR_PEER_PYTHON": str(python).strip().splitlines()[-1]} if python else {}
+
+
+def group(name: str) -> list[str]:
+    """Return the requirements of one dependency group of pyproject.toml."""
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+def source_files() -> list[Path]:
+    """Return the files that end up in the wheel."""
+    return sorted(path for path in (ROOT / "src").rglob("*") if path.is_file() and path.suffix != ".pyc")
+
+
+def install(session: nox.Session, *what: str, watch: list[Path] | None = None) -> None:
+    """Install once, and again when the arguments, pyproject.toml or a watched file has changed."""
+    digest = hashlib.sha256(repr((session.python, what)).encode())
+    for path in [ROOT / "pyproject.toml", *(watch or [])]:
+        digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    stamp = Path(session.virtualenv.location) / f"installed-{hashlib.sha256(repr(what).encode()).hexdigest()[:12]}"
+    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return
+    stamp.unlink(missing_ok=True)
+    session.install("--disable-pip-version-check", *what)
+    stamp.write_text(digest.hexdigest())

@@ -1,0 +1,39 @@
+"""The machinery that both roles share: clocks, chance, exchanges, retries, and the times of events."""
+
+from __future__ import annotations
+
+from .exchange import (
+    AbandonExchange,
+    ExchangeFailed,
+    Input,
+    Notification,
+    Output,
+    ReplyArrived,
+    RequestArrived,
+    SendReply,
+    SendRequest,
+    Tick,
+    Trouble,
+)
+from .now import Now
+from .retry import Failure
+from .schedule import Timeline, starts, timeline
+
+__all__ = [
+    "AbandonExchange",
+    "ExchangeFailed",
+    "Failure",
+    "Input",
+    "Notification",
+    "Now",
+    "Output",
+    "ReplyArrived",
+    "RequestArrived",
+    "SendReply",
+    "SendRequest",
+    "Tick",
+    "Timeline",
+    "Trouble",
+    "starts",
+    "timeline",
+]

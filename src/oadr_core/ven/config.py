@@ -1,0 +1,77 @@
+"""What a VEN session is told once.
+
+It stands alone because the application builds it, and every other module of the package reads it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+import attrs
+
+from ..errors import LocalError
+from ..model import OptType, Report
+from .messages import Collection
+
+SHORTEST_POLL_S: Final = 1.0
+"""A VTN that asks for more than one poll a second gets one: durations have whole seconds, and zero is not defined."""
+
+
+def _positive(instance: object, attribute: attrs.Attribute[Any], value: timedelta | None) -> None:
+    if value is not None and value <= timedelta():
+        raise LocalError(f"a positive timedelta is expected, not {value!r}", path=f"VenConfig/{attribute.name}")
+
+
+@attrs.frozen(kw_only=True)
+class ReportOffer:
+    """A report that the VEN can give: its metadata, and how its values are collected.
+
+    ``report`` is a metadata report (R305): descriptions, duration, name with METADATA_. The session fills in
+    ``created_date_time``.
+    """
+
+    report: Report
+    collection: Collection = Collection.INCREMENTAL
+
+
+@attrs.frozen(kw_only=True)
+class VenConfig:
+    """What a VEN session is told once.
+
+    ``ven_name``: for people. ``ven_id``: preconfigured by the VTN's operator, else the VTN assigns one (R402).
+    ``reports``: what can be reported (R306). ``poll_interval``: until the VTN asks for one, and never shorter than
+    what it asks for. ``jitter``: spread polls and deliveries by 10 % or 5 minutes, whichever is less.
+    ``default_opt``: for an event about which nobody decides in ``decision_timeout``. ``timeout``: of one exchange;
+    the profile wants 5 s or more (PS 9.1.6). ``registration_retry``: after a refusal or a cancellation by the VTN
+    (R401); ``None`` waits for :class:`.Register`. ``query_first``: ask what the VTN offers before registering.
+    ``accept_any_vtn``: do not check vtnID (R21).
+
+    Raises :class:`~oadr_core.errors.LocalError` for values out of range.
+    """
+
+    ven_name: str
+    ven_id: str | None = None
+    reports: tuple[ReportOffer, ...] = ()
+    poll_interval: timedelta = attrs.field(default=timedelta(seconds=10), validator=_positive)
+    jitter: bool = True
+    default_opt: OptType = OptType.OPT_OUT
+    decision_timeout: timedelta = attrs.field(default=timedelta(seconds=60), validator=_positive)
+    timeout: timedelta = attrs.field(default=timedelta(seconds=30), validator=_positive)
+    registration_retry: timedelta | None = attrs.field(default=timedelta(minutes=5), validator=_positive)
+    query_first: bool = True
+    xml_signature: bool = False
+    accept_any_vtn: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        name: object = self.ven_name  # annotations do not bind a caller
+        if not isinstance(name, str) or not name:
+            raise LocalError(f"a name is expected, not {name!r}", path="VenConfig/ven_name")
+        specifiers = [offer.report.report_specifier_id for offer in self.reports]
+        if len(set(specifiers)) < len(specifiers):
+            raise LocalError("report specifiers must be unique", path="VenConfig/reports", rule="R308")
+
+    def offer(self, report_specifier_id: str) -> ReportOffer | None:
+        """The offered report with this specifier."""
+        found = (offer for offer in self.reports if offer.report.report_specifier_id == report_specifier_id)
+        return next(found, None)

@@ -1,0 +1,231 @@
+"""Registration of a VEN: query, create, again, cancel (section 5.1; rules R400-R407).
+
+It stands alone as the only module that changes ``VenState.registration`` and ``VenState.phase``.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from ..engine.copying import evolve
+from ..engine.retry import back_off
+from ..model import (
+    CanceledPartyRegistration,
+    CancelPartyRegistration,
+    CreatedPartyRegistration,
+    CreatePartyRegistration,
+    Duration,
+    EiRequestEvent,
+    EiResponse,
+    Payload,
+    QueryRegistration,
+    RegisterReport,
+    RequestEvent,
+    RequestReregistration,
+    Response,
+    ServiceName,
+)
+from . import events
+from .config import SHORTEST_POLL_S
+from .messages import Registered, RegistrationEnded, RegistrationRefused
+from .state import Outgoing, Phase, Registration, Turn
+
+WHILE_UNREGISTERED: Final[tuple[type[Payload], ...]] = (
+    QueryRegistration,
+    CreatePartyRegistration,
+    CancelPartyRegistration,
+    CanceledPartyRegistration,
+    Response,
+)
+"""What may be sent while there is no registration, or a new one is under way."""
+INVALID_ID: Final = "452"
+LONGEST_POLL_S: Final = 86_400.0
+"""A poll interval is believed up to a day; a longer one would look like a VEN that is gone."""
+
+
+def begin(turn: Turn) -> None:
+    """Register; under the same registration if there is one (R402)."""
+    known = turn.state.registration
+    keep = tuple(entry for entry in turn.state.outbox if not isinstance(entry.payload, WHILE_UNREGISTERED[:2]))
+    turn.set(phase=Phase.REGISTERING, register_at=None, outbox=keep if known else ())
+    if turn.config.query_first and known is None:
+        turn.post(ServiceName.EI_REGISTER_PARTY, QueryRegistration(request_id=turn.token("query")))
+    else:
+        _create(turn)
+
+
+def _create(turn: Turn) -> None:
+    known = turn.state.registration
+    payload = CreatePartyRegistration(
+        request_id=turn.token("register"),
+        registration_id=known.registration_id if known else None,
+        ven_id=known.ven_id if known else turn.config.ven_id,
+        oadr_xml_signature=turn.config.xml_signature,
+        oadr_ven_name=turn.config.ven_name,
+        oadr_http_pull_model=True,
+    )
+    turn.post(ServiceName.EI_REGISTER_PARTY, payload)
+
+
+def on_queried(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
+    """The VTN has said what it offers, or cannot: go on in either case, the query is optional."""
+    _create(turn)
+
+
+def on_created(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
+    """The VTN's decision about the registration (R403)."""
+    if not isinstance(reply, CreatedPartyRegistration):
+        code = reply.ei_response.response_code if isinstance(reply, Response) else ""
+        text = reply.ei_response.response_description if isinstance(reply, Response) else None
+        refused(turn, code, text or "the VTN did not answer with oadrCreatedPartyRegistration")
+        return
+    response = reply.ei_response
+    if not response.ok:
+        refused(turn, response.response_code, response.response_description or "no reason given")
+        return
+    ven_id = reply.ven_id or turn.config.ven_id
+    if not reply.registration_id or not ven_id:
+        missing = "venID" if reply.registration_id else "registrationID"
+        refused(turn, response.response_code, f"the answer has no {missing}")
+        return
+    before = turn.state.registration
+    again = before is not None and before.registration_id == reply.registration_id
+    registration = Registration(
+        ven_id=ven_id,
+        registration_id=reply.registration_id,
+        vtn_id=reply.vtn_id,
+        poll_interval_s=_poll_interval(turn, reply.oadr_requested_oadr_poll_freq),
+    )
+    turn.set(registration=registration, phase=Phase.REGISTERED, next_poll=turn.now.mono, drained=0, failures=0)
+    if not again:
+        turn.set(jobs={})  # R406: a new registration knows no report requests
+    turn.tell(
+        Registered(
+            ven_id=ven_id,
+            registration_id=registration.registration_id,
+            vtn_id=registration.vtn_id,
+            poll_interval=timedelta(seconds=registration.poll_interval_s),
+            again=again,
+        )
+    )
+    # R405, R309: metadata and oadrRequestEvent come before everything else.
+    offer_reports(turn)
+    request = EiRequestEvent(request_id=turn.token("events"), ven_id=ven_id)
+    turn.post(ServiceName.EI_EVENT, RequestEvent(ei_request_event=request))
+
+
+def offer_reports(turn: Turn, report_request_id: str | None = None) -> None:
+    """Send the metadata of all reports, none included (R301, R306, R311)."""
+    assert turn.state.registration is not None
+    created = turn.now.seconds
+    payload = RegisterReport(
+        request_id=turn.token("reports"),
+        oadr_report=tuple(evolve(offer.report, created_date_time=created) for offer in turn.config.reports),
+        ven_id=turn.state.registration.ven_id,
+        report_request_id=report_request_id,
+    )
+    turn.post(ServiceName.EI_REPORT, payload)
+
+
+def refused(turn: Turn, code: str, text: str) -> None:
+    """The VTN does not want this VEN: say so, and perhaps ask again later (R401)."""
+    retry = turn.config.registration_retry
+    delay = None if retry is None else retry.total_seconds()
+    turn.set(
+        registration=None,
+        phase=Phase.IDLE if delay is None else Phase.REGISTERING,
+        register_at=None if delay is None else turn.now.mono + delay,
+        next_poll=None,
+        outbox=(),
+    )
+    turn.tell(RegistrationRefused(code=code, text=text, retry_s=delay))
+
+
+def lost(turn: Turn, code: str, text: str) -> None:
+    """The VTN does not know this VEN (any more): register anew, ever less often while that does not help (R517)."""
+    failures = turn.state.failures + 1
+    longest = turn.config.registration_retry or timedelta(minutes=5)
+    delay = back_off(failures, longest.total_seconds(), turn.key, "lost", turn.number())
+    turn.set(
+        registration=None,
+        phase=Phase.REGISTERING,
+        register_at=turn.now.mono + delay,
+        next_poll=None,
+        outbox=(),
+        jobs={},
+        failures=failures,
+    )
+    turn.tell(RegistrationEnded(by_vtn=True, text=f"the VTN does not know this VEN: {code} {text}", retry_s=delay))
+
+
+def on_reregistration_requested(turn: Turn, payload: Payload) -> None:
+    """RequestReregistration: acknowledge, then register again under the same IDs."""
+    registration = turn.state.registration
+    ven_id = registration.ven_id if registration else turn.config.ven_id
+    if turn.state.phase is not Phase.REGISTERED:
+        return  # it is under way already
+    assert isinstance(payload, RequestReregistration)
+    turn.post(ServiceName.EI_REGISTER_PARTY, Response(ei_response=EiResponse(), ven_id=ven_id))
+    begin(turn)
+
+
+def on_cancelled_by_vtn(turn: Turn, payload: Payload) -> None:
+    """CancelPartyRegistration from the VTN: check, confirm, forget (R400, R407)."""
+    assert isinstance(payload, CancelPartyRegistration)
+    registration = turn.state.registration
+    ours = registration is not None and payload.registration_id == registration.registration_id
+    ours = ours and payload.ven_id in (None, "", registration.ven_id if registration else None)
+    answer = CanceledPartyRegistration(
+        ei_response=EiResponse(request_id=payload.request_id)
+        if ours
+        else EiResponse(
+            response_code=INVALID_ID, response_description="not this registration", request_id=payload.request_id
+        ),
+        registration_id=payload.registration_id,
+        ven_id=registration.ven_id if registration else payload.ven_id,
+    )
+    if ours:
+        retry = turn.config.registration_retry
+        delay = None if retry is None else retry.total_seconds()
+        _forget(turn)
+        turn.set(
+            phase=Phase.IDLE if delay is None else Phase.REGISTERING,
+            register_at=None if delay is None else turn.now.mono + delay,
+        )
+        turn.tell(RegistrationEnded(by_vtn=True, text="cancelled by the VTN", retry_s=delay))
+    turn.post(ServiceName.EI_REGISTER_PARTY, answer)
+
+
+def cancel(turn: Turn) -> None:
+    """End the registration from this side; it is forgotten when the VTN has answered."""
+    registration = turn.state.registration
+    if registration is None:
+        turn.set(phase=Phase.IDLE, register_at=None, outbox=())
+        return
+    payload = CancelPartyRegistration(
+        request_id=turn.token("cancel"), registration_id=registration.registration_id, ven_id=registration.ven_id
+    )
+    turn.post(ServiceName.EI_REGISTER_PARTY, payload)
+
+
+def on_cancelled(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
+    """The VTN has confirmed our cancellation."""
+    response = getattr(reply, "ei_response", None)
+    if isinstance(response, EiResponse) and not response.ok:
+        return  # 452: it was told as trouble; the registration stands
+    _forget(turn)
+    turn.set(phase=Phase.IDLE, register_at=None)
+    turn.tell(RegistrationEnded(by_vtn=False, text="cancelled"))
+
+
+def _forget(turn: Turn) -> None:
+    events.forget_all(turn)
+    turn.set(registration=None, jobs={}, outbox=(), answers=(), next_poll=None, drained=0)
+
+
+def _poll_interval(turn: Turn, requested: Duration | None) -> float:
+    own = turn.config.poll_interval.total_seconds()
+    if requested is None or requested.months:
+        return own
+    return min(max(float(requested.seconds), SHORTEST_POLL_S), LONGEST_POLL_S)

@@ -1,0 +1,25 @@
+"""The transports of OpenADR 2.0b: clients, servers and commands around the pure core.
+
+``OpenADRClient`` is a VEN with the face of the OpenLEADR client documentation; ``Vtn`` is a VTN. Each part is
+imported when it is asked for, so that a VEN needs no server library and the other way round.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .client import OpenADRClient
+    from .log import enable_default_logging
+    from .vtn import Vtn
+
+__all__ = ["OpenADRClient", "Vtn", "enable_default_logging"]
+
+_HOMES = {"OpenADRClient": "client", "Vtn": "vtn", "enable_default_logging": "log"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

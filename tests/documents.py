@@ -1,0 +1,340 @@
+"""Documents drawn from the official schema files themselves, so that the declarations of the model are not their own judge.
+
+It reads the subset of XML Schema that the profile's files use. A drawn document knows what it means: a tree without prefixes
+and without insignificant space, to hold what comes back against.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+import attrs
+from hypothesis import strategies as st
+from lxml import etree
+from oadr_core.model import NAMESPACES
+
+from tests.strategies import FEEDS, texts
+
+XS = "{http://www.w3.org/2001/XMLSchema}"
+OADR = NAMESPACES["oadr"]
+MOST_ITEMS = 2
+PREFIXES = {uri: prefix for prefix, uri in NAMESPACES.items()}
+
+Name = tuple[str, str]
+"""Namespace and local name."""
+
+Meaning = tuple[str, tuple[tuple[str, str], ...], str, tuple[Any, ...]]
+"""Tag, attributes, text and children of an element."""
+
+
+@attrs.frozen(kw_only=True)
+class Node:
+    """An element to be written: ``meant`` is its text after the schema's treatment of blanks, ``raw`` foreign XML."""
+
+    tag: str
+    attributes: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+    meant: str = ""
+    children: tuple[Node, ...] = ()
+    raw: str = ""
+
+    @property
+    def meaning(self) -> Meaning:
+        """What must survive a round trip."""
+        if self.raw:
+            return meaning(etree.fromstring(self.raw))
+        return self.tag, tuple(sorted(self.attributes)), self.meant, tuple(child.meaning for child in self.children)
+
+
+def meaning(element: Any) -> Meaning:
+    """The same of a parsed element: no prefixes, no comments, no blanks between elements."""
+    children = [child for child in element if isinstance(child.tag, str)]
+    text = "".join(element.xpath("text()"))
+    if children and not text.strip():
+        text = ""
+    attributes = tuple(sorted((str(key), str(value)) for key, value in element.attrib.items()))
+    return element.tag, attributes, text, tuple(meaning(child) for child in children)
+
+
+class SchemaFiles:
+    """The declarations of a set of schema files, and the elements that can be drawn from them."""
+
+    def __init__(self, path: Path) -> None:
+        self._global: dict[str, dict[Name, Any]] = {kind: {} for kind in ("element", "complexType", "simpleType", "attribute")}
+        self._home: dict[Any, Any] = {}
+        loaded: set[Path] = set()
+        todo = [path]
+        while todo:
+            file = todo.pop().resolve()
+            if file in loaded:
+                continue
+            loaded.add(file)
+            root = etree.parse(str(file)).getroot()
+            for child in root:
+                kind = str(child.tag).removeprefix(XS)
+                if kind in self._global:
+                    self._global[kind][root.get("targetNamespace"), child.get("name")] = child
+                elif kind == "import" and child.get("schemaLocation"):
+                    todo.append(file.parent / child.get("schemaLocation"))
+
+    @cached_property
+    def _members(self) -> dict[Name, list[Name]]:
+        members: dict[Name, list[Name]] = {}
+        for name, declared in self._global["element"].items():
+            if head := declared.get("substitutionGroup"):
+                members.setdefault(_resolve(declared, head), []).append(name)
+        return members
+
+    def messages(self) -> list[str]:
+        """The local names of the messages."""
+        signed_object = self._global["element"][OADR, "oadrSignedObject"]
+        return [str(ref).partition(":")[2] for ref in signed_object.xpath(".//*[local-name()='choice']/*/@ref")]
+
+    def substitutes(self, head: Name) -> list[Name]:
+        """What can stand for an element: itself unless it is abstract, and the members of its group."""
+        found = [head] if self._concrete(head) else []
+        for member in self._members.get(head, []):
+            found += self.substitutes(member)
+        return found
+
+    def _concrete(self, name: Name) -> bool:
+        declared = self._global["element"][name]
+        if declared.get("abstract") == "true":
+            return False
+        declared_type = declared.get("type")
+        made = self._global["complexType"].get(_resolve(declared, declared_type)) if declared_type else None
+        return made is None or made.get("abstract") != "true"
+
+    # --- drawing ------------------------------------------------------------------------------------------------------
+
+    def document(self, draw: st.DrawFn, message: str | None = None) -> Node:
+        """An envelope with one message."""
+        name = message or draw(st.sampled_from(self.messages()))
+        body = self.element(draw, self._global["element"][OADR, name])
+        signed_object = Node(tag=f"{{{OADR}}}oadrSignedObject", children=(body,), attributes=draw(
+            st.sampled_from([(), ((f"{{{OADR}}}Id", "the-object"),)])
+        ))
+        return Node(tag=f"{{{OADR}}}oadrPayload", children=(signed_object,))
+
+    def element(self, draw: st.DrawFn, declared: Any) -> Node:
+        """An element that a declaration allows."""
+        if ref := declared.get("ref"):
+            choices = self.substitutes(_resolve(declared, ref))
+            declared = self._global["element"][draw(st.sampled_from(choices))]
+        home = declared.getroottree().getroot().get("targetNamespace")
+        tag = f"{{{home}}}{declared.get('name')}"
+        if tag == "{http://www.w3.org/2005/Atom}feed":
+            return Node(tag=tag, raw=draw(st.sampled_from(FEEDS)))
+        if (fixed := declared.get("fixed")) is not None:
+            text = draw(st.sampled_from([fixed, fixed, ""]))
+            return Node(tag=tag, text=text, meant=text)
+        kind = self._type(declared)
+        if kind is None:
+            return Node(tag=tag)
+        if isinstance(kind, str) or kind.tag == f"{XS}simpleType":
+            text, meant = self.scalar(draw, kind)
+            return Node(tag=tag, text=text, meant=meant)
+        children = tuple(child for particle in self._particles(kind) for child in self._occurrences(draw, particle))
+        return Node(tag=tag, children=children, attributes=self._attributes(draw, kind))
+
+    def _type(self, declared: Any) -> Any:
+        """The type of an element: a node, the name of a built-in, or None for any content."""
+        if name := declared.get("type"):
+            return self._named(declared, name)
+        for child in declared:
+            if child.tag in (f"{XS}complexType", f"{XS}simpleType"):
+                return child
+        if head := declared.get("substitutionGroup"):
+            return self._type(self._global["element"][_resolve(declared, head)])
+        return None
+
+    def _named(self, where: Any, name: str) -> Any:
+        resolved = _resolve(where, name)
+        if resolved[0] == XS[1:-1]:
+            return resolved[1]
+        found = self._global["complexType"].get(resolved)
+        return found if found is not None else self._global["simpleType"][resolved]
+
+    def _particles(self, kind: Any) -> Iterator[Any]:
+        for child in kind:
+            if child.tag in (f"{XS}sequence", f"{XS}choice"):
+                yield child
+            elif child.tag == f"{XS}complexContent":
+                derived = child[0]
+                if derived.tag == f"{XS}extension":
+                    yield from self._particles(self._named(derived, derived.get("base")))
+                yield from self._particles(derived)
+
+    def _occurrences(self, draw: st.DrawFn, particle: Any) -> Iterator[Node]:
+        fewest = int(particle.get("minOccurs", "1"))
+        most = particle.get("maxOccurs", "1")
+        most = fewest + MOST_ITEMS if most == "unbounded" else int(most)
+        for _ in range(draw(st.integers(fewest, most))):
+            if particle.tag == f"{XS}element":
+                yield self.element(draw, particle)
+            else:
+                inner = [child for child in particle if child.tag != f"{XS}annotation"]
+                chosen = [draw(st.sampled_from(inner))] if particle.tag == f"{XS}choice" else inner
+                for child in chosen:
+                    yield from self._occurrences(draw, child)
+
+    def _attributes(self, draw: st.DrawFn, kind: Any) -> tuple[tuple[str, str], ...]:
+        found = []
+        for declared in kind.iter(f"{XS}attribute"):
+            if any(parent.tag == f"{XS}element" and parent in list(kind.iter()) for parent in declared.iterancestors()):
+                continue
+            if not draw(st.booleans()):
+                continue
+            if ref := declared.get("ref"):
+                declared = self._global["attribute"][_resolve(declared, ref)]
+            home = declared.getroottree().getroot().get("targetNamespace")
+            if declared.get("type") == "xs:ID":
+                text = f"id-{draw(st.uuids()).hex}"
+            else:
+                text = self.scalar(draw, self._type(declared))[1]
+            found.append((f"{{{home}}}{declared.get('name')}", text))
+        base = kind.find(f"{XS}complexContent/{XS}extension")
+        if base is not None:
+            found += self._attributes(draw, self._named(base, base.get("base")))
+        return tuple(found)
+
+    # --- text ---------------------------------------------------------------------------------------------------------
+
+    def scalar(self, draw: st.DrawFn, kind: Any) -> tuple[str, str]:
+        """A text, and the same after the schema's treatment of blanks."""
+        text = self._text(draw, kind)
+        if self._keeps_blanks(kind):
+            return text, text
+        return draw(st.sampled_from(["", "", " ", "\n  "])) + text + draw(st.sampled_from(["", "", " "])), text
+
+    def _keeps_blanks(self, kind: Any) -> bool:
+        if isinstance(kind, str):
+            return kind == "string"
+        restriction = kind.find(f"{XS}restriction")
+        return restriction is not None and self._keeps_blanks(self._named(restriction, restriction.get("base")))
+
+    def _text(self, draw: st.DrawFn, kind: Any) -> str:
+        if isinstance(kind, str):
+            return str(draw(BUILT_IN[kind]))
+        union, items = kind.find(f"{XS}union"), kind.find(f"{XS}list")
+        if union is not None:
+            members = [self._named(union, name) for name in (union.get("memberTypes") or "").split()]
+            return self._text(draw, draw(st.sampled_from(members + union.findall(f"{XS}simpleType"))))
+        if items is not None:
+            item = self._named(items, items.get("itemType"))
+            return " ".join(self._text(draw, item) for _ in range(draw(st.integers(0, 6))))
+        restriction = kind.find(f"{XS}restriction")
+        if values := restriction.xpath("*[local-name()='enumeration']/@value"):
+            return str(draw(st.sampled_from(values)))
+        base = self._named(restriction, restriction.get("base"))
+        if base == "dateTime":
+            return draw(instants())
+        if patterns := restriction.xpath("*[local-name()='pattern']/@value"):
+            pattern = patterns[0].replace(r"\d", "[0-9]").replace(r"x-\S.*", r"x-[!-~é]([ -~é]{0,6}[!-~é])?")
+            found = draw(st.from_regex(pattern, fullmatch=True))
+            return re.sub(" +", " ", found) if not self._keeps_blanks(kind) else found
+        lowest = restriction.xpath("*[local-name()='minInclusive']/@value")
+        highest = restriction.xpath("*[local-name()='maxInclusive']/@value")
+        if lowest and highest:
+            return str(draw(st.integers(int(lowest[0]), int(highest[0]))))
+        return self._text(draw, base)
+
+
+def instants() -> st.SearchStrategy[str]:
+    """Texts of xcal:DateTimeType, the odd ones too."""
+    plain = st.datetimes().map(lambda value: value.isoformat(timespec="seconds"))
+    fractions = st.from_regex(r"(\.[0-9]{1,9})?", fullmatch=True)
+    midnight = st.dates().filter(lambda day: day.year < 9999).map(lambda day: f"{day}T24:00:00")
+    return st.builds("{}{}{}{}".format, st.sampled_from(["", "", "-"]), plain, fractions, st.sampled_from(["Z", ""])) | midnight
+
+
+def _resolve(where: Any, name: str) -> Name:
+    prefix, _, local = name.rpartition(":")
+    return where.nsmap[prefix or None], local
+
+
+_NUMBERS = st.from_regex(r"[+-]?([0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20})", fullmatch=True)
+_FLOATS = (
+    st.sampled_from(["INF", "-INF", "NaN", "1E5", "1.50", "-0", "1e-3", "007"])
+    | st.floats(width=32, allow_nan=False, allow_infinity=False).map(repr)
+    | _NUMBERS
+)
+
+BUILT_IN: dict[str, st.SearchStrategy[str]] = {
+    "string": texts(),
+    "token": texts().map(lambda text: " ".join(re.split(r"[ \t\n\r]+", text)).strip(" ")),
+    "anyURI": st.sampled_from(["", "http://x/y?a=1&b=2", "urn:x", "ABC", "http://ü.example/"]),
+    "boolean": st.sampled_from(["true", "false", "1", "0"]),
+    "float": _FLOATS,
+    "double": _FLOATS,
+    "decimal": _NUMBERS,
+    "unsignedInt": st.integers(0, 2**32 - 1).map(str) | st.sampled_from(["007", "00"]),
+}
+
+
+# --- writing ------------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class Manner:
+    """How a document is written where XML leaves the choice."""
+
+    prefixes: str = "usual"
+    indent: str = ""
+    comments: bool = False
+    declaration: str = ""
+    mark: bool = False
+    cdata: bool = False
+
+    def write(self, node: Node) -> bytes:
+        """The document as bytes."""
+        text = self.declaration + self._element(node, None, "\n" if self.indent else "")
+        return (b"\xef\xbb\xbf" if self.mark else b"") + text.encode()
+
+    def _element(self, node: Node, bound: dict[str, str] | None, margin: str) -> str:
+        if node.raw:
+            return node.raw
+        declared = ""
+        if self.prefixes == "everywhere":
+            uris = {etree.QName(name).namespace for name in (node.tag, *(key for key, _ in node.attributes))}
+            bound = {uri: f"p{number}" for number, uri in enumerate(sorted(uris), 1)}
+            declared = "".join(f' xmlns:{prefix}="{uri}"' for uri, prefix in bound.items())
+        elif bound is None:
+            bound = dict(PREFIXES) if self.prefixes == "usual" else {**PREFIXES, OADR: ""}
+            declared = "".join(f' xmlns{":" if p else ""}{p}="{uri}"' for uri, p in bound.items())
+            if self.prefixes == "default":  # attributes never take the default namespace
+                declared += f' xmlns:o="{OADR}"'
+        attributes = "".join(f" {self._name(key, bound, True)}={quoteattr(value, {chr(10): '&#10;', chr(13): '&#13;', chr(9): '&#9;'})}" for key, value in node.attributes)
+        name = self._name(node.tag, bound, False)
+        inside = "".join(
+            f"{margin}{self.indent}{'<!-- <?note?> <!DOCTYPE x> -->' if self.comments else ''}"
+            + self._element(child, bound, margin + self.indent)
+            for child in node.children
+        )
+        text = escape(node.text, {"\r": "&#13;"})
+        if self.cdata and node.text and "]]>" not in node.text and "\r" not in node.text:
+            text = f"<![CDATA[{node.text}]]>"
+        return f"<{name}{declared}{attributes}>{text}{inside}{margin if inside else ''}</{name}>"
+
+    def _name(self, tag: str, bound: dict[str, str], attribute: bool) -> str:
+        name = etree.QName(tag)
+        prefix = bound[str(name.namespace)] or ("o" if attribute else "")
+        return f"{prefix}:{name.localname}" if prefix else name.localname
+
+
+def manners() -> st.SearchStrategy[Manner]:
+    """Ways to write a document."""
+    return st.builds(
+        Manner,
+        prefixes=st.sampled_from(["usual", "usual", "default", "everywhere"]),
+        indent=st.sampled_from(["", "", "  ", "\t"]),
+        comments=st.sampled_from([False, False, True]),
+        declaration=st.sampled_from(["", '<?xml version="1.0" encoding="UTF-8"?>', "<?xml version='1.0' encoding='utf-8' standalone='yes'?>\n"]),
+        mark=st.sampled_from([False, False, False, True]),
+        cdata=st.sampled_from([False, False, True]),
+    )
