@@ -64,9 +64,7 @@ def target_list(target: EiTarget | None) -> list[dict[str, Any]]:
     if target is None:
         return []
     return [
-        {field.name: _target_value(value)}
-        for field in fields_of(EiTarget)
-        for value in getattr(target, field.name)
+        {field.name: _target_value(value)} for field in fields_of(EiTarget) for value in getattr(target, field.name)
     ]
 
 

@@ -72,7 +72,7 @@ class HttpCarrier:
             ) as response:
                 return Reply(response.status_code, await self._read(response), _retry_after(response))
         except httpx2.TimeoutException:
-            raise CarrierError(Failure.TIMEOUT, f"no reply within {timeout_s:g} s") from None
+            raise CarrierError(Failure.TIMEOUT, f"timed out: no reply within {timeout_s:g} s") from None
         except httpx2.DecodingError as error:
             raise CarrierError(Failure.UNREADABLE, f"the reply cannot be decompressed: {error}") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:

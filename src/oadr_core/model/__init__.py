@@ -94,7 +94,7 @@ from .units import (
     Therm,
     Voltage,
 )
-from .values import ZERO, Duration, LexicalDateTime, LexicalDecimal, LexicalFloat, LexicalInt, LexicalStr
+from .values import ZERO, Duration, LexicalDateTime, LexicalDecimal, LexicalFloat, LexicalInt, LexicalStr, LexicalXml
 from .vocabulary import (
     CURRENCY_CODES,
     CurrencyDescription,
@@ -208,6 +208,7 @@ __all__ = [
     "LexicalFloat",
     "LexicalInt",
     "LexicalStr",
+    "LexicalXml",
     "LoadControlState",
     "LoadControlStates",
     "OptReason",

@@ -23,8 +23,8 @@ _DURATION: Final = re.compile(
 _BARE_WEEKS: Final = re.compile(r"(\d+)W", re.ASCII)
 _ISO_WEEKS: Final = re.compile(r"([+-])?P(\d+)W", re.ASCII)
 _MONTHS_PER_YEAR: Final = 12
-_DIGITS: Final = 15
-"""Longest run of digits in a duration: beyond it no calendar reaches, and big integers cost time."""
+_LONGEST: Final = 200
+"""Characters of a duration: the schema has no limit, and big integers cost time."""
 
 
 @attrs.frozen(order=False)
@@ -68,7 +68,8 @@ class Duration:
     def timedelta(self) -> timedelta:
         """The duration as a ``timedelta``.
 
-        Raises ``ValueError`` when it has months or years: how long those are depends on the date they start from.
+        Raises ``ValueError`` when it has months or years: how long those are depends on the date they start from;
+        ``OverflowError`` when it is longer than a ``timedelta`` can be.
         """
         if self.months:
             raise ValueError(f"{self.text} has no fixed length; add it to a date with after()")
@@ -117,8 +118,8 @@ def _write(months: int, seconds: int) -> str:
 
 @lru_cache(maxsize=1024)
 def _parse(text: str) -> Duration:
-    if any(len(run) > _DIGITS for run in re.findall(r"\d+", text, re.ASCII)):
-        raise ValueError(f"a duration of more than {_DIGITS} digits: {text[:40]!r}…")
+    if len(text) > _LONGEST:
+        raise ValueError(f"a duration of more than {_LONGEST} characters: {text[:40]!r}…")
     if weeks := _BARE_WEEKS.fullmatch(text):
         return Duration(seconds=int(weeks[1]) * 604800, text=text)
     if weeks := _ISO_WEEKS.fullmatch(text):
@@ -139,6 +140,21 @@ class LexicalStr(str):
     """The text that the schema fixes, where the element on the wire was empty and the schema supplied it."""
 
     __slots__ = ()
+
+
+class LexicalXml(str):
+    """The content of an element whose attributes are carried along: those of ``xcal:components``, which may have any."""
+
+    __slots__ = ("attributes",)
+    attributes: str
+
+    def __new__(cls, value: str, attributes: str) -> LexicalXml:
+        self = super().__new__(cls, value)
+        self.attributes = attributes
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LexicalXml, (str(self), self.attributes)
 
 
 class LexicalFloat(float):

@@ -120,13 +120,20 @@ def on_reply(turn: Turn, arrived: ReplyArrived) -> None:
         try:
             payload = decode(arrived.data).payload
         except RemoteError as error:
-            _failed(turn, flight, Failure.UNREADABLE, f"the reply is not an OpenADR message: {error}")
+            _failed(turn, flight, Failure.UNREADABLE, _unreadable(arrived.data, error))
             return
-    turn.set(retry_at=None, failures=0 if turn.state.registration else turn.state.failures)
+    turn.set(retry_at=None, failures=0)
     if flight.number is None:
         _polled(turn, flight, payload)
     else:
         _answered(turn, flight, payload)
+
+
+def _unreadable(data: bytes, error: RemoteError) -> str:
+    start = data.lstrip()[:14].lower()
+    if start.startswith((b"<html", b"<!doctype html")):
+        return "the reply is an HTML page, not an OpenADR message"
+    return f"the reply is not an OpenADR message: {error}"
 
 
 def _polled(turn: Turn, flight: Flight, payload: Payload | None) -> None:
@@ -138,8 +145,10 @@ def _polled(turn: Turn, flight: Flight, payload: Payload | None) -> None:
             registration.lost(turn, payload.ei_response.response_code, payload.ei_response.response_description or "")
         elif not payload.ei_response.ok:
             _complain(turn, flight.payload, payload.ei_response)
+        else:
+            turn.set(losses=0)
     elif type(payload) in INCOMING:
-        turn.set(drained=turn.state.drained + 1)
+        turn.set(drained=turn.state.drained + 1, losses=0)
         INCOMING[type(payload)](turn, payload)
     else:
         _failed(turn, flight, Failure.UNEXPECTED, f"{_name(payload)} is not an answer to it")
@@ -302,7 +311,7 @@ def advance(turn: Turn) -> None:
     if flight is not None and turn.now.mono >= flight.deadline:
         turn.set(flight=None)
         turn.tell(AbandonExchange(exchange=flight.exchange))
-        _failed(turn, flight, Failure.TIMEOUT, f"no reply within {turn.config.timeout.total_seconds():g} s")
+        _failed(turn, flight, Failure.TIMEOUT, f"timed out: no reply within {turn.config.timeout.total_seconds():g} s")
 
 
 def next_mono(turn: Turn) -> float | None:

@@ -11,6 +11,7 @@ from typing import Final
 from ..engine import Trouble, timeline
 from ..engine.chance import fraction
 from ..engine.copying import evolve
+from ..errors import LocalError
 from ..model import (
     CreatedEvent,
     DistributeEvent,
@@ -25,6 +26,7 @@ from ..model import (
     ResponseRequired,
     ServiceName,
 )
+from ..wire.examine import faults
 from .messages import (
     Change,
     Decide,
@@ -179,6 +181,8 @@ def _answer(turn: Turn, event: Event, request_id: str, opt: OptType, code: str =
         ),
         opt_type=opt,
     )
+    for path, text in faults(answer, EventResponse, "Decide"):
+        raise LocalError(text, path=path)
     others = (old for old in turn.state.answers if old.qualified_event_id.event_id != descriptor.event_id)
     turn.set(answers=(*others, answer))
 

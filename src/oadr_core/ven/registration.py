@@ -98,8 +98,6 @@ def on_created(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
         poll_interval_s=_poll_interval(turn, reply.oadr_requested_oadr_poll_freq),
     )
     turn.set(registration=registration, phase=Phase.REGISTERED, next_poll=turn.now.mono, drained=0, failures=0)
-    if not again:
-        turn.set(jobs={})  # R406: a new registration knows no report requests
     turn.tell(
         Registered(
             ven_id=ven_id,
@@ -109,7 +107,8 @@ def on_created(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
             again=again,
         )
     )
-    # R405, R309: metadata and oadrRequestEvent come before everything else.
+    # R405, R309: metadata and oadrRequestEvent come before everything else. R306: metadata ends all report requests.
+    turn.set(jobs={})
     offer_reports(turn)
     request = EiRequestEvent(request_id=turn.token("events"), ven_id=ven_id)
     turn.post(ServiceName.EI_EVENT, RequestEvent(ei_request_event=request))
@@ -138,23 +137,26 @@ def refused(turn: Turn, code: str, text: str) -> None:
         register_at=None if delay is None else turn.now.mono + delay,
         next_poll=None,
         outbox=(),
+        answers=(),
+        jobs={},
     )
     turn.tell(RegistrationRefused(code=code, text=text, retry_s=delay))
 
 
 def lost(turn: Turn, code: str, text: str) -> None:
     """The VTN does not know this VEN (any more): register anew, ever less often while that does not help (R517)."""
-    failures = turn.state.failures + 1
+    losses = turn.state.losses + 1
     longest = turn.config.registration_retry or timedelta(minutes=5)
-    delay = back_off(failures, longest.total_seconds(), turn.key, "lost", turn.number())
+    delay = back_off(losses, longest.total_seconds(), turn.key, "lost", turn.number())
     turn.set(
         registration=None,
         phase=Phase.REGISTERING,
         register_at=turn.now.mono + delay,
         next_poll=None,
         outbox=(),
+        answers=(),
         jobs={},
-        failures=failures,
+        losses=losses,
     )
     turn.tell(RegistrationEnded(by_vtn=True, text=f"the VTN does not know this VEN: {code} {text}", retry_s=delay))
 

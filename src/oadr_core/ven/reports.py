@@ -13,6 +13,7 @@ from typing import Final
 from ..engine import Trouble
 from ..engine.chance import fraction
 from ..engine.copying import evolve
+from ..errors import LocalError
 from ..model import (
     METADATA,
     CanceledReport,
@@ -32,6 +33,7 @@ from ..model import (
     UpdatedReport,
     UpdateReport,
 )
+from ..wire.examine import faults
 from . import registration
 from .config import ReportOffer
 from .messages import (
@@ -134,6 +136,9 @@ def _fault(turn: Turn, request: ReportRequest) -> tuple[str, str] | None:
 
 
 def _start(turn: Turn, request: ReportRequest) -> None:
+    running = turn.state.jobs.get(request.report_request_id)
+    if running is not None and running.request == request:
+        return  # sent again because our answer was lost; what is collected stays
     specifier, wall = request.report_specifier, turn.now.wall
     offer = turn.config.offer(specifier.report_specifier_id)
     assert offer is not None
@@ -160,10 +165,8 @@ def _start(turn: Turn, request: ReportRequest) -> None:
     if offer.collection is Collection.FULL and back_s:
         job = evolve(job, boundary=_aligned(start + timedelta(seconds=back_s), step_s))
         job = evolve(job, next_sample=job.boundary)
-    known = request.report_request_id in turn.state.jobs
     turn.put_job(job)
-    if not known:
-        turn.tell(ReportRequested(request=request))
+    turn.tell(ReportRequested(request=request))
 
 
 def _fastest(offer: ReportOffer) -> float:
@@ -296,10 +299,17 @@ def provide(turn: Turn, command: ProvideReport) -> None:
     job = turn.state.jobs.get(command.report_request_id)
     if job is None or job.asked != command.at:
         return
-    wanted = [reading for reading in command.readings if reading.r_id in job.r_ids]
+    wanted = [_checked(reading) for reading in command.readings if reading.r_id in job.r_ids]
     given = {reading.r_id for reading in wanted}
     missing = _placeholders(job, [r_id for r_id in job.r_ids if r_id not in given])
     _collect(turn, job, command.at, (*wanted, *missing))
+
+
+def _checked(reading: Reading) -> Reading:
+    """Refuse now what could not be written later, when the report is sent."""
+    for path, text in faults(_interval(evolve(reading, at=reading.at or _EPOCH)), Interval, "Reading"):
+        raise LocalError(text, path=path)
+    return reading
 
 
 def _placeholders(job: Job, r_ids: Iterable[str]) -> tuple[Reading, ...]:
@@ -357,7 +367,7 @@ def _post(turn: Turn, job: Job, readings: tuple[Reading, ...]) -> None:
     ordered = sorted(readings, key=lambda reading: reading.at or _EPOCH)  # R314: oldest first
     report = Report(
         dtstart=ordered[0].at,
-        intervals=tuple(_interval(job, reading) for reading in ordered),
+        intervals=tuple(_interval(reading) for reading in ordered),
         report_request_id=job.id,
         report_specifier_id=offer.report.report_specifier_id,
         report_name=(offer.report.report_name or "").removeprefix("METADATA_") or None,
@@ -367,7 +377,7 @@ def _post(turn: Turn, job: Job, readings: tuple[Reading, ...]) -> None:
     turn.post(ServiceName.EI_REPORT, payload)
 
 
-def _interval(job: Job, reading: Reading) -> Interval:
+def _interval(reading: Reading) -> Interval:
     """Point data: a start and no duration, one data point each (R314, R315, R342)."""
     quality = reading.quality
     if reading.value is None and quality is None:

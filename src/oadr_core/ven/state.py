@@ -146,6 +146,9 @@ class VenState:
     """Polls in a row that brought something; 0 when the VTN has nothing more (R500)."""
     gather_until: float | None = None
     failures: int = 0
+    """Failures in a row to reach the VTN."""
+    losses: int = 0
+    """How often in a row the VTN did not know this VEN, although it had registered it."""
     retry_at: float | None = None
     """While the VTN is away nothing is sent before this (on mono)."""
     register_at: float | None = None

@@ -43,6 +43,23 @@ def decoder(cls: type) -> Decoder:
 
 
 @cache
+def attribute_writer(cls: type) -> Encoder | None:
+    """The function that writes the attributes of an element from an object of ``cls``; ``None`` if it can have none."""
+    specs = [spec for spec in fields_of(cls) if spec.attribute]
+    if not specs:
+        return None
+    out = _Writer(f"def attributes_{cls.__name__}(o):")
+    for spec in specs:
+        assert isinstance(spec.kind, Scalar)
+        write = out.bind(converters(spec.kind)[1], "write")
+        text = f"f' {spec.path[0]}=\"{{{write}(o.{spec.name})}}\"'"
+        out.add(1, f"a_{spec.name} = '' if o.{spec.name} is None else {text}")
+    out.add(1, "return " + " + ".join(f"a_{spec.name}" for spec in specs))
+    write_attributes: Encoder = _build(*out.result(), f"attributes_{cls.__name__}")
+    return write_attributes
+
+
+@cache
 def encoder(cls: type) -> Encoder:
     """The function that writes the content of an element from an object of ``cls``."""
     source, names = _encoder(cls)
@@ -244,24 +261,38 @@ def _encode_field(out: _Writer, spec: FieldSpec) -> str:
             out.add(1, f"if {value} is None: {piece} = ''")
         _encode_choice(out, 1, spec.kind, value, piece, "if" if spec.minimum else "elif")
         return f"{{{piece}}}"
-    before, after = _tags(spec.path)
-    content = _content(out, spec.kind, value)
+    whole = isinstance(spec.kind, Opaque) and not spec.kind.content
+    before, after = _tags(spec.path[:-1] if whole else spec.path, _attributes(out, spec.kind, value))
+    content = _content(out, spec.kind, value, spec.path)
     if spec.minimum:
         return f"{before}{{{content}}}{after}"
     out.add(1, f"{piece} = '' if {value} is None else f'{before}{{{content}}}{after}'")
     return f"{{{piece}}}"
 
 
-def _tags(path: tuple[str, ...]) -> tuple[str, str]:
-    return "".join(f"<{name}>" for name in path), "".join(f"</{name}>" for name in reversed(path))
+def _tags(path: tuple[str, ...], attributes: str = "") -> tuple[str, str]:
+    before = "".join(f"<{name}>" for name in path)
+    return f"{before[:-1]}{attributes}>" if attributes else before, "".join(f"</{name}>" for name in reversed(path))
 
 
-def _content(out: _Writer, kind: Kind, value: str) -> str:
+def _attributes(out: _Writer, kind: Kind, value: str) -> str:
+    """An expression in braces for the attributes of the innermost element, if it can have any."""
+    write: Encoder | None = None
+    if isinstance(kind, Opaque):
+        write = opaque.write_attributes if kind.content else None
+    elif isinstance(kind, type):
+        write = attribute_writer(kind)
+    return f"{{{out.bind(write, 'attributes')}({value})}}" if write else ""
+
+
+def _content(out: _Writer, kind: Kind, value: str, path: tuple[str, ...]) -> str:
     """An expression, without quotes or braces in it, for the content of the innermost element."""
     if isinstance(kind, Scalar):
         return f"{out.bind(converters(kind)[1], 'write')}({value})"
     if isinstance(kind, Opaque):
-        return f"{out.bind(opaque.write_content, 'write')}({value})"
+        if kind.content:
+            return f"{out.bind(opaque.write_content, 'write')}({value})"
+        return f"{out.bind(opaque.write_element, 'write')}({value}, {out.bind(path[-1], 'N')})"
     if isinstance(kind, Choice):
         raise AssertionError("a choice is written by _encode_choice")
     out.add(1, f"if {value} is not None and type({value}) is not {out.bind(kind, 'C')}: raise Mismatch")
@@ -285,7 +316,7 @@ def _encode_choice(out: _Writer, depth: int, kind: Choice, value: str, piece: st
 
 def _encode_repeated(out: _Writer, spec: FieldSpec, piece: str) -> None:
     outer_before, outer_after = _tags(spec.path[: spec.repeats])
-    before, after = _tags(spec.path[spec.repeats :])
+    before, after = _tags(spec.path[spec.repeats :], _attributes(out, spec.kind, "x"))
     value = f"v_{spec.name}"
     out.add(1, f"{value} = o.{spec.name}")
     if spec.wrapper and not spec.minimum:

@@ -14,12 +14,10 @@ import attrs
 from ..errors import LocalError, SchemaViolation, UnknownMessage, WrongProfile
 from ..model import MESSAGES, NAMESPACES, OADR_20A, Payload
 from ..model.namespaces import expand
-from ..model.declare import Scalar
 from . import opaque
-from ._compile import Mismatch, decoder, encoder
-from .convert import converters
+from ._compile import Mismatch, attribute_writer, decoder, encoder
 from .examine import Deviation, Examiner, faults, split
-from .parse import DEFAULT_LIMITS, Limits, check_depth, parse
+from .parse import DEFAULT_LIMITS, Limits, check_shape, parse
 
 _PAYLOAD: Final = expand("oadr:oadrPayload")
 _SIGNED_OBJECT: Final = expand("oadr:oadrSignedObject")
@@ -27,7 +25,6 @@ _SIGNATURE: Final = expand("ds:Signature")
 _SCHEMA_VERSION: Final = expand("ei:schemaVersion")
 _ID: Final = expand("oadr:Id")
 _CLASSES: Final[dict[str, type[Payload]]] = {expand(name): cls for name, cls in MESSAGES.items()}
-_WRITE_VERSION: Final = converters(Scalar("schemaVersion"))[1]
 _SURPRISES: Final = (Mismatch, ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError)
 """What compiled code raises when it meets what it was not made for; examine says what it was."""
 
@@ -58,7 +55,7 @@ def decode(data: bytes, *, strict: bool = False, limits: Limits = DEFAULT_LIMITS
     payload = None if strict else _decode_fast(root)
     if payload is not None:
         return payload
-    check_depth(root, limits)
+    check_shape(root, limits)
     examiner = Examiner(root, data, strict=strict)
     message, signed, object_id = _unwrap(root, examiner, limits)
     cls = _CLASSES[message.tag]
@@ -88,9 +85,8 @@ def encode(payload: Payload) -> bytes:
 def body(payload: Payload) -> str:
     """The element of the message, without envelope and declarations of namespaces."""
     cls = type(payload)
-    version = payload.schema_version
-    attribute = "" if version is None else f' ei:schemaVersion="{_WRITE_VERSION(version)}"'
-    return f"<{cls.__element__}{attribute}>{encoder(cls)(payload)}</{cls.__element__}>"
+    attributes = attribute_writer(cls)
+    return f"<{cls.__element__}{attributes(payload) if attributes else ''}>{encoder(cls)(payload)}</{cls.__element__}>"
 
 
 def _document(payload: Payload, text: str) -> bytes:

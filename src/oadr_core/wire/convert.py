@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from ..model.declare import EXTENSION, Scalar
@@ -20,17 +21,21 @@ Reader = Callable[[str | None], Any]
 Writer = Callable[[Any], str]
 
 _BLANK: Final = " \t\n\r"
+_LONGEST_NUMBER: Final = 1000
+"""Characters of a number: the schema has no limit, and long ones cost time (and memory where they are remembered)."""
 _FLOAT: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[Ee][+-]?\d+)?", re.ASCII)
 _DECIMAL: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 _INTEGER: Final = re.compile(r"[+-]?\d{1,40}", re.ASCII)
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _ANY_INSTANT: Final = re.compile(
-    r"(?P<sign>[+-])?(?P<date>\d{4}-\d\d-\d\d)T(?P<time>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d*))?Z?", re.ASCII
+    r"(?P<sign>-)?(?P<date>\d{4}-\d\d-\d\d)T(?P<time>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d+))?Z?", re.ASCII
 )
 _MICROSECOND_DIGITS: Final = 6
 _CODE: Final = re.compile(r"\d{3}", re.ASCII)
-_EXTENSION_NAME: Final = re.compile(r"x-\S[^\r\n]*")
-_NAME: Final = re.compile(r"[^\W\d][\w.-]*")
+_BLANKS: Final = re.compile(r"[ \t\n\r]+")
+_EXTENSION_NAME: Final = re.compile(r"x-[^ \t\n\r][^\n\r]*")
+_NAME_START: Final = "A-Z_a-z\xc0-\xd6\xd8-\xf6\xf8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef\u3001-\ud7ff"
+_NAME: Final = re.compile(f"[{_NAME_START}][{_NAME_START}.0-9\xb7\u0300-\u036f\u203f\u2040-]*")
 _PUBLISHED_DURATION: Final = re.compile(
     r"[+-]?P(\d+Y)?(\d+M)?(\d+D)?T?(\d+H)?(\d+M)?(\d+S)?|\d+W", re.ASCII
 )
@@ -38,19 +43,23 @@ _UNSAFE: Final = re.compile("[\\x00-\\x08\\x0b-\\x1f&<>\\ud800-\\udfff\\ufffe\\u
 _ILLEGAL: Final = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
 _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
 
+_ATTRIBUTE_ESCAPES: Final = {"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
+
 
 def _collapse(text: str | None) -> str:
-    return " ".join((text or "").split())
+    """Without the blanks that the schema calls insignificant; other kinds of space are text."""
+    return _BLANKS.sub(" ", text or "").strip(" ")
 
 
 def _read_text(text: str | None) -> str:
     return text or ""
 
 
+@lru_cache(maxsize=4096)
 def _read_float(text: str | None) -> float:
     if text is None:
         raise ValueError("a number is missing")
-    if not text.isascii():
+    if len(text) > _LONGEST_NUMBER or not text.isascii():
         raise ValueError(f"not a number: {text[:40]!r}")
     try:
         value = float(text)
@@ -109,7 +118,7 @@ def _whole(minimum: int, maximum: int) -> tuple[Reader, Writer]:
 
 def _read_decimal(text: str | None) -> Decimal:
     stripped = (text or "").strip(_BLANK)
-    if not _DECIMAL.fullmatch(stripped):
+    if len(stripped) > _LONGEST_NUMBER or not _DECIMAL.fullmatch(stripped):
         raise ValueError(f"not a decimal number: {stripped[:40]!r}")
     value = Decimal(stripped)
     return value if format(value, "f") == stripped else LexicalDecimal(stripped, stripped)
@@ -167,6 +176,8 @@ def _read_date_time(text: str | None) -> datetime:
     fraction = match["fraction"] or ""
     value = value.replace(microsecond=int(fraction[:_MICROSECOND_DIGITS].ljust(_MICROSECOND_DIGITS, "0")))
     if midnight:
+        if value.date() == date.max:
+            return LexicalDateTime.of(datetime.max, stripped)
         value += timedelta(days=1)
     return value if _write_date_time(value) == stripped else LexicalDateTime.of(value, stripped)
 
@@ -199,6 +210,13 @@ def write_text(value: Any) -> str:
             raise ValueError(f"the character {illegal[0]!r} cannot stand in XML")
         return "".join(_ESCAPES.get(char, char) for char in value)
     return value  # type: ignore[no-any-return]  # search() has refused everything but str
+
+
+def write_attribute(value: str) -> str:
+    """Escape the value of an attribute as canonical XML does; refuse characters that XML cannot carry."""
+    if illegal := _ILLEGAL.search(value):
+        raise ValueError(f"the character {illegal[0]!r} cannot stand in XML")
+    return "".join(_ATTRIBUTE_ESCAPES.get(char, char) for char in value)
 
 
 def _read_code(text: str | None) -> str:
@@ -252,7 +270,9 @@ def _vocabulary(kind: Scalar) -> tuple[Reader, Writer]:
     def write(value: Any) -> str:
         if value in members:
             return value  # type: ignore[no-any-return]  # a member of the vocabulary is a str
-        return write_text(read(value))
+        if read(value) != value:
+            raise ValueError(f"without blanks around or doubled, not {value!r}")
+        return write_text(value)
 
     return read, write
 
@@ -285,10 +305,14 @@ def _read_schema_version(text: str | None) -> str:
 
 
 def _write_schema_version(value: Any) -> str:
-    return write_text(_read_schema_version(value)).replace('"', "&quot;")
+    if _read_schema_version(value) != value:
+        raise ValueError(f"without blanks around or doubled, not {value!r}")
+    return write_attribute(value)
 
 
 def _write_collapsed(value: Any) -> str:
+    if _collapse(value) != value:
+        raise ValueError(f"without blanks around or doubled, not {value!r}")
     return write_text(value)
 
 

@@ -329,18 +329,19 @@ def faults(value: Any, cls: type, path: str) -> Iterator[tuple[str, str]]:
                 yield here, "at least one item is needed"
             else:
                 for number, entry in enumerate(item):
-                    yield from _item_faults(entry, spec.kind, f"{here}[{number}]")
+                    yield from _item_faults(entry, spec.kind, f"{here}[{number}]", spec.path)
         elif item is not None or spec.minimum:
-            yield from _item_faults(item, spec.kind, here)
+            yield from _item_faults(item, spec.kind, here, spec.path)
 
 
-def _item_faults(item: Any, kind: Kind, path: str) -> Iterator[tuple[str, str]]:
+def _item_faults(item: Any, kind: Kind, path: str, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     if item is None:
         yield path, "a value is needed"
     elif isinstance(kind, Scalar):
         yield from _try(converters(kind)[1], item, path)
     elif isinstance(kind, Opaque):
-        yield from _try(opaque.write_content, item, path)
+        yield from _try(opaque.write_attributes, item, path)
+        yield from _try(opaque.write_content if kind.content else lambda value: opaque.write_element(value, names[-1]), item, path)
     elif isinstance(kind, Choice):
         for _, inner in alternatives(kind):
             if isinstance(inner, type) and type(item) is inner:

@@ -1,62 +1,129 @@
 """Foreign XML inside a message, carried as canonical text.
 
 It stands alone because it is the one thing in a message that the declarations do not describe: Green Button feeds, and the
-content of ``xcal:components``. The text is exclusive canonical XML, so it declares every namespace that it uses.
+content of ``xcal:components``. The text is exclusive canonical XML with well-known prefixes, so it can stand by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-from xml.etree.ElementTree import Element, tostring
+from typing import Any, Final
+from xml.etree.ElementTree import Element
 
-from .parse import DEFAULT_LIMITS, check_depth, parse
+from ..errors import RemoteError, shown
+from ..model import NAMESPACES, LexicalXml
+from ..model.namespaces import expand
+from .convert import write_attribute, write_text
+from .parse import DEFAULT_LIMITS, check_shape, parse
+
+_XML: Final = "http://www.w3.org/XML/1998/namespace"
+_PREFIXES: Final = {uri: prefix for prefix, uri in NAMESPACES.items()} | {
+    _XML: "xml",
+    "http://naesb.org/espi": "espi",
+    "http://www.w3.org/1999/xhtml": "xhtml",
+    "http://www.w3.org/2001/XMLSchema-instance": "xsi",
+}
+"""Prefixes that are written for well-known namespaces; the others are numbered."""
 
 
 def read_element(element: Element) -> str:
     """The canonical text of the element itself."""
-    return _read((element,), "")
+    check_shape(element, DEFAULT_LIMITS)
+    return _Writer().element(element, {_XML: "xml"})
 
 
 def read_content(element: Element) -> str:
     """The canonical text of what is inside the element; blanks alone count as nothing."""
-    if not len(element) and not (element.text or "").strip():
-        return ""
-    return _read(element, element.text or "")
+    content = ""
+    if len(element) or (element.text or "").strip():
+        check_shape(element, DEFAULT_LIMITS)
+        content = _Writer().content(element, {_XML: "xml"})
+    if not element.keys():
+        return content
+    start = _Writer().start(element, {_XML: "xml"})[0]
+    return LexicalXml(content, start.partition(" ")[2])
+
+
+def write_element(value: Any, name: str) -> str:
+    """Check a foreign element that is to be put into a message; return it in canonical form.
+
+    Raises ``ValueError`` or ``TypeError`` for what is not one well-formed element called ``name`` (``prefix:local``).
+    """
+    element = _parse(value, "")
+    if len(element) != 1 or element[0].tag != expand(name) or (element.text or "").strip():
+        raise ValueError(f"one {name} element is expected, not {shown(value)}")
+    return read_element(element[0])
 
 
 def write_content(value: Any) -> str:
-    """Check foreign XML that is to be put into a message; return it in canonical form.
+    """Check foreign XML that is to be put inside an element; return it in canonical form.
 
-    Raises ``ValueError`` for what is not a well-formed piece of XML.
+    Raises ``ValueError`` or ``TypeError`` for what is not a well-formed piece of XML.
     """
-    if value == "":
+    return read_content(_parse(value, "")) if value != "" else ""
+
+
+def write_attributes(value: Any) -> str:
+    """The attributes of the element around a :class:`~oadr_core.model.LexicalXml`, with their declarations."""
+    if type(value) is not LexicalXml or not value.attributes:
         return ""
-    if not isinstance(value, str):
-        raise TypeError(f"XML text is expected, not {value!r}")
-    return read_content(parse(f"<x>{value}</x>".encode()))
+    return f" {read_content(_parse('', value.attributes)).attributes}"  # type: ignore[attr-defined]  # it has attributes
 
 
 def canonical(document: bytes) -> bytes:
-    """The C14N 1.0 form of a document of our own that has foreign XML in it."""
+    """The C14N 1.0 form of a document of our own that has foreign XML in it.
+
+    Raises ``ValueError`` for what has no such form, e.g. a namespace with a relative name.
+    """
     from lxml import etree
 
-    result: bytes = etree.tostring(etree.fromstring(document, _parser(etree)), method="c14n")
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
+    try:
+        result: bytes = etree.tostring(etree.fromstring(document, parser), method="c14n")
+    except (etree.LxmlError, OSError) as error:
+        raise ValueError(f"the foreign XML has no canonical form: {error}") from None
     return result
 
 
-def _parser(etree: Any) -> Any:
-    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
+def _parse(value: Any, attributes: str) -> Element:
+    if not isinstance(value, str):
+        raise TypeError(f"XML text is expected, not {shown(value)}")
+    try:
+        return parse(f"<x {attributes}>{value}</x>".encode())
+    except RemoteError as error:
+        raise ValueError(f"not a piece of XML: {error.text}") from None
 
 
-def _read(children: Iterable[Element], text: str) -> str:
-    """Canonical text of elements: inside a frame without namespace, so that each declares what it uses."""
-    from lxml import etree
+class _Writer:
+    """Writes one piece of foreign XML; numbers the namespaces that have no well-known prefix."""
 
-    frame = Element("x")
-    frame.text = text
-    frame.extend(children)
-    check_depth(frame, DEFAULT_LIMITS)
-    tree = etree.fromstring(tostring(frame), _parser(etree))
-    text: bytes = etree.tostring(tree, method="c14n", exclusive=True)
-    return text[len(b"<x>") : -len(b"</x>")].decode()
+    def __init__(self) -> None:
+        self._numbered: dict[str, str] = {}
+
+    def content(self, element: Element, bound: dict[str, str]) -> str:
+        pieces = [write_text(element.text or "")]
+        for child in element:
+            pieces += self.element(child, bound), write_text(child.tail or "")
+        return "".join(pieces)
+
+    def element(self, element: Element, bound: dict[str, str]) -> str:
+        start, bound = self.start(element, bound)
+        return f"<{start}>{self.content(element, bound)}</{start.partition(' ')[0]}>"
+
+    def start(self, element: Element, bound: dict[str, str]) -> tuple[str, dict[str, str]]:
+        """What stands in the start tag, and the prefixes that are bound below it."""
+        keys = {key: key[1:].partition("}")[::2] if key[0] == "{" else ("", key) for key in (element.tag, *element.keys())}
+        wanted = {uri: self._prefix(uri) for uri, _ in keys.values() if uri}
+        declared = sorted((prefix, uri) for uri, prefix in wanted.items() if uri not in bound)
+        bound = {**bound, **wanted}
+        pieces = [_name(*keys[element.tag], bound)]
+        pieces += [f'xmlns:{prefix}="{write_attribute(uri)}"' for prefix, uri in declared]
+        pieces += [f'{_name(*keys[key], bound)}="{write_attribute(element.get(key, ""))}"' for key in sorted(element.keys(), key=keys.__getitem__)]
+        return " ".join(pieces), bound
+
+    def _prefix(self, uri: str) -> str:
+        return _PREFIXES.get(uri) or self._numbered.setdefault(uri, f"ns{len(self._numbered)}")
+
+
+def _name(uri: str, local: str, bound: dict[str, str]) -> str:
+    return f"{bound[uri]}:{local}" if uri else local
+

@@ -9,21 +9,45 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError, XMLParser
+from xml.parsers import expat
 
 import attrs
 
 from ..errors import (
+    CharacterForbidden,
     DocumentTypeForbidden,
     EncodingForbidden,
+    EntityForbidden,
+    ExternalReferenceForbidden,
     LimitExceeded,
+    NamespaceForbidden,
     NotXml,
     ProcessingInstructionForbidden,
+    RemoteError,
     shown,
 )
 
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
-_DECLARATION: Final = re.compile(rb"<\?xml\s[^>]*?\?>")
-_ENCODING: Final = re.compile(rb"encoding\s*=\s*[\"']([^\"']*)[\"']")
+_OTHER_BOMS: Final = (b"\xff\xfe", b"\xfe\xff", b"\0", b"<\0")
+"""How documents in UTF-16 and UTF-32 begin, with and without a byte order mark."""
+_DECLARATION: Final = re.compile(
+    rb"""<\?xml\s+version\s*=\s*(?:"1\.\d+"|'1\.\d+')"""
+    rb"""(?:\s+encoding\s*=\s*(?P<encoding>"[^"<>]*"|'[^'<>]*'))?"""
+    rb"""(?:\s+standalone\s*=\s*(?:"(?:yes|no)"|'(?:yes|no)'))?\s*\?>"""
+)
+_EXTERNAL: Final = re.compile(rb"<!DOCTYPE[^>\[]*\s(?:SYSTEM|PUBLIC)\s")
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
+_BAD_REFERENCE: Final = expat.errors.codes[expat.errors.XML_ERROR_BAD_CHAR_REF]
+_BAD_PREFIXES: Final = frozenset(
+    expat.errors.codes[text]
+    for text in (
+        expat.errors.XML_ERROR_UNBOUND_PREFIX,
+        expat.errors.XML_ERROR_UNDECLARING_PREFIX,
+        expat.errors.XML_ERROR_RESERVED_PREFIX_XML,
+        expat.errors.XML_ERROR_RESERVED_PREFIX_XMLNS,
+        expat.errors.XML_ERROR_RESERVED_NAMESPACE_URI,
+    )
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -42,6 +66,8 @@ class Limits:
     """Per element: legal messages have one, declarations of namespaces not counted."""
     text: int = 4 * 1024 * 1024
     """Characters in one element."""
+    deviations: int = 10_000
+    """Each costs some 300 bytes; a long report in the wrong namespaces has a few per interval."""
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -54,55 +80,108 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Element:
     """
     if len(data) > limits.bytes:
         raise LimitExceeded(f"{len(data)} bytes, more than {limits.bytes}")
-    body = data[3:] if data[:3] == _UTF8_BOM else data
-    declaration = _DECLARATION.match(body)
-    if body[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in body:
-        raise EncodingForbidden("the document is not UTF-8 (rule: PS 9.1.9.5)")
-    if declaration and (encoding := _ENCODING.search(declaration[0])) and encoding[1].lower() != b"utf-8":
-        raise EncodingForbidden(f"the document declares the encoding {shown(encoding[1].decode('latin-1'))}, not UTF-8")
-    if body.find(b"<?", declaration.end() if declaration else 0) >= 0:
-        raise ProcessingInstructionForbidden("the document has a processing instruction")
-    if b"<!DOCTYPE" in body:
-        _refuse_document_type(body)
+    body = without_declaration(data)
     if body.count(b"<") > 2 * limits.elements + 2:
         raise LimitExceeded(f"more than {limits.elements} elements")
-    parser: Any = XMLParser()
+    if b"<!DOCTYPE" in body:
+        _judge_document_type(body)
+    if b"<?" in body:
+        _judge_instructions(body)
+    parser: Any = XMLParser(encoding="utf-8")
     try:
         parser.feed(body)
         root: Element = parser.close()
     except ParseError as error:
-        line, _ = error.position
-        raise NotXml(_reason(body, error), line=line) from None
-    except (ValueError, LookupError) as error:
-        raise NotXml(f"not well-formed: {error}") from None
+        raise _refusal(body, error) from None
     if len(body) > limits.text:
-        for element in root.iter():
-            if len(element.text or "") > limits.text or len(element.tail or "") > limits.text:
-                raise LimitExceeded(f"an element with more than {limits.text} characters")
+        _check_text(root, limits)
     return root
 
 
-def check_depth(root: Element, limits: Limits) -> None:
-    """Refuse a tree that is deeper than the limit; needed wherever code follows the tree and not the schema."""
+def without_declaration(data: bytes) -> bytes:
+    """The document without byte order mark and XML declaration; their lines are kept.
+
+    Raises :class:`~oadr_core.errors.EncodingForbidden` for every encoding but UTF-8.
+    """
+    body = data[3:] if data[:3] == _UTF8_BOM else data
+    if body.startswith(_OTHER_BOMS):
+        raise EncodingForbidden("the document is not UTF-8 (profile section 9.1.9.5)")
+    declaration = _DECLARATION.match(body)
+    if declaration is None:
+        return body
+    encoding = (declaration["encoding"] or b"utf-8").strip(b"\"'")
+    if encoding.lower() not in (b"utf-8", b"utf8"):
+        raise EncodingForbidden(f"the document declares the encoding {shown(encoding.decode('latin-1'))}, not UTF-8")
+    return b"\n" * declaration[0].count(b"\n") + body[declaration.end() :]
+
+
+def check_shape(root: Element, limits: Limits) -> None:
+    """Refuse a tree that is too deep or has too many attributes; needed where code follows the tree and not the schema."""
     level, depth = [root], 0
     while level:
         depth += 1
         if depth > limits.depth:
             raise LimitExceeded(f"elements nested deeper than {limits.depth}")
+        for element in level:
+            if len(element.keys()) > limits.attributes:
+                raise LimitExceeded(f"an element with more than {limits.attributes} attributes")
         level = [child for element in level for child in element]
 
 
-def _refuse_document_type(body: bytes) -> None:
+def _check_text(root: Element, limits: Limits) -> None:
+    for element in root.iter():
+        if len(element.text or "") > limits.text or len(element.tail or "") > limits.text:
+            raise LimitExceeded(f"an element with more than {limits.text} characters")
+
+
+def _judge_document_type(body: bytes) -> None:
     """Leave the verdict to defusedxml: the text may also stand in a comment or a CDATA section, where it is harmless."""
-    from defusedxml.common import DefusedXmlException
+    from defusedxml.common import DTDForbidden, EntitiesForbidden
+    from defusedxml.common import ExternalReferenceForbidden as OutsideForbidden
     from defusedxml.ElementTree import fromstring
 
     try:
-        fromstring(body, forbid_dtd=True, forbid_entities=True, forbid_external=True)
-    except DefusedXmlException:
-        raise DocumentTypeForbidden("the document has a document type or entity declaration") from None
-    except (ParseError, ValueError, LookupError) as error:
-        raise NotXml(f"not well-formed: {error}") from None
+        fromstring(body, forbid_dtd=False, forbid_entities=True, forbid_external=True)
+        fromstring(body, forbid_dtd=True)
+    except EntitiesForbidden:
+        raise EntityForbidden("the document declares an entity") from None
+    except OutsideForbidden:
+        raise ExternalReferenceForbidden("the document refers to something outside") from None
+    except DTDForbidden:
+        if _EXTERNAL.search(body):
+            raise ExternalReferenceForbidden("the document type refers to something outside") from None
+        raise DocumentTypeForbidden("the document has a document type") from None
+    except ParseError as error:
+        raise _refusal(body, error) from None
+
+
+class _Inspector:
+    """A parser target that keeps nothing and refuses processing instructions."""
+
+    def pi(self, target: str, data: str | None) -> None:
+        raise ProcessingInstructionForbidden(f"the document has a processing instruction {shown(target)}")
+
+    def close(self) -> None:
+        return None
+
+
+def _judge_instructions(body: bytes) -> None:
+    """Ask the parser: the text may also stand in a comment or a CDATA section, where it is harmless."""
+    parser: Any = XMLParser(target=_Inspector(), encoding="utf-8")
+    try:
+        parser.feed(body)
+        parser.close()
+    except ParseError as error:
+        raise _refusal(body, error) from None
+
+
+def _refusal(body: bytes, error: ParseError) -> RemoteError:
+    line, _ = error.position
+    if error.code in _BAD_PREFIXES:
+        return NamespaceForbidden(f"a misused namespace: {error}", line=line)
+    if error.code == _BAD_REFERENCE or _CONTROL.search(body):
+        return CharacterForbidden("the document has a character that XML does not allow", line=line)
+    return NotXml(_reason(body, error), line=line)
 
 
 def _reason(body: bytes, error: ParseError) -> str:

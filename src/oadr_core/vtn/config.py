@@ -1,0 +1,143 @@
+"""What a VTN is told once: its identity, whom it admits, what it asks for, and how far it goes.
+
+It stands alone because everything here is data, checked when it is made, and read by every step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+import attrs
+
+from ..errors import LocalError
+from ..model import Duration, EiResponse, Response
+from ..wire import DEFAULT_LIMITS, Limits, encode
+
+DEFAULT_MARKET_CONTEXT: Final = "urn:oadr:market"
+"""The program of an event that names none; every event has one (EI:337)."""
+LONGEST_ID: Final = 256
+"""Characters of an identifier or a name that a VEN chooses: enough for a URI, too few to fill a memory."""
+
+
+def _span(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    path = f"{type(instance).__name__}/{attribute.name}"
+    if value is None and attribute.default is None:
+        return
+    if not isinstance(value, timedelta) or value < timedelta(seconds=1) or value.microseconds:
+        raise LocalError(f"a timedelta of whole seconds, at least one, is expected, not {value!r}", path=path)
+
+
+def _count(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        path = f"{type(instance).__name__}/{attribute.name}"
+        raise LocalError(f"a whole number of at least 1 is expected, not {value!r}", path=path)
+
+
+def _text(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    path = f"{type(instance).__name__}/{attribute.name}"
+    if not isinstance(value, str) or not value:
+        raise LocalError(f"a text is expected, not {value!r}", path=path)
+    try:
+        encode(Response(ei_response=EiResponse(), ven_id=value))
+    except LocalError as error:
+        raise LocalError(error.text, path=path) from None
+
+
+@attrs.frozen(kw_only=True)
+class VtnLimits:
+    """How much a VTN keeps. Whoever reaches a limit is refused; nobody else notices."""
+
+    vens: int = attrs.field(default=100_000, validator=_count)
+    """A registered VEN takes some 5 to 24 KiB: about two gigabytes in one process."""
+    events: int = attrs.field(default=10_000, validator=_count)
+    """Live events, all VENs together; each takes some 5 to 50 KiB."""
+    finished_events: int = attrs.field(default=1_000, validator=_count)
+    """Events that are over and can still be looked at, and answered late."""
+    mailbox: int = attrs.field(default=64, validator=_count)
+    """Messages that wait for one VEN: some minutes of polling."""
+    reports: int = attrs.field(default=64, validator=_count)
+    """Report specifiers that one VEN may offer."""
+    data_points: int = attrs.field(default=2_000, validator=_count)
+    """Data points that one VEN may offer, all its reports together: about a megabyte."""
+    schedules: int = attrs.field(default=100, validator=_count)
+    """Opt schedules that one VEN may leave."""
+    periods: int = attrs.field(default=1_000, validator=_count)
+    """Periods of availability in one opt schedule."""
+    document: Limits = DEFAULT_LIMITS
+    """How large a message may be."""
+
+
+@attrs.frozen(kw_only=True)
+class ReportPolicy:
+    """Which of the offered reports a VTN asks for by itself, and how.
+
+    ``automatic``: ask for every offered telemetry report. ``granularity``: ``None`` takes the shortest period
+    that the VEN offers; else it is moved into the range that the VEN offers (R317). ``report_back_duration``:
+    ``None`` takes the granularity. ``piggy_back``: ask already in the answer to the offer (R344), and by a
+    poll only if that is not answered; the default asks by a poll, because some VENs read only that (EPRI C++
+    VEN).
+    """
+
+    automatic: bool = True
+    granularity: timedelta | None = attrs.field(default=None, validator=_span)
+    report_back_duration: timedelta | None = attrs.field(default=None, validator=_span)
+    piggy_back: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Admitted:
+    """One VEN that may register: what is given must agree, and something must be given.
+
+    ``ven_id`` is the identifier that it gets; without one it gets what it asks for, or a new one.
+    """
+
+    ven_name: str | None = None
+    ven_id: str | None = None
+    fingerprint: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if not (self.ven_name or self.ven_id or self.fingerprint):
+            raise LocalError("a name, a venID or a fingerprint is expected", path="Admitted")
+
+
+@attrs.frozen(kw_only=True)
+class VtnConfig:
+    """What a VTN is told once.
+
+    ``vtn_id``: as it is sent, and compared exactly (R512). ``requested_poll_freq``: how often VENs shall
+    poll, whole seconds, at least one. ``resend_after``: a message that a VEN has fetched and not answered is
+    handed out again after this time (R52, R500). ``tries``: how often a message of the mailbox is handed out
+    before it is given up. ``never_tries``: how often an event that wants no answer is distributed, since
+    nobody says that it arrived. ``market_context``: of events that name none. ``admitted``: who may register;
+    ``None`` means everyone. ``reports`` and ``limits``: see there.
+
+    Raises :class:`~oadr_core.errors.LocalError`, which names the field.
+    """
+
+    vtn_id: str = attrs.field(validator=_text)
+    requested_poll_freq: timedelta = attrs.field(default=timedelta(seconds=10), validator=_span)
+    resend_after: timedelta = attrs.field(default=timedelta(seconds=60), validator=_span)
+    tries: int = attrs.field(default=8, validator=_count)
+    never_tries: int = attrs.field(default=2, validator=_count)
+    market_context: str = attrs.field(default=DEFAULT_MARKET_CONTEXT, validator=_text)
+    reports: ReportPolicy = ReportPolicy()
+    admitted: tuple[Admitted, ...] | None = None
+    limits: VtnLimits = VtnLimits()
+
+    @property
+    def poll_freq(self) -> Duration:
+        """``requested_poll_freq`` as it is sent."""
+        return Duration.of(self.requested_poll_freq)
+
+    @property
+    def resend_s(self) -> float:
+        """``resend_after`` in seconds."""
+        return self.resend_after / timedelta(seconds=1)
+
+
+def admitted(vens: Mapping[str, str | None] | Iterable[str]) -> tuple[Admitted, ...]:
+    """Admission by name: names, or a mapping of names to venIDs (``None``: the VTN gives one)."""
+    named = vens if isinstance(vens, Mapping) else dict.fromkeys(vens)
+    return tuple(Admitted(ven_name=name, ven_id=ven_id) for name, ven_id in named.items())

@@ -1,0 +1,47 @@
+"""The poll: the one request by which everything that this VTN wants reaches a VEN (section 5.5).
+
+It stands alone because it decides the order: events first, then the mailbox, then nothing; one message per
+poll.
+"""
+
+from __future__ import annotations
+
+from ..engine import Trouble
+from ..errors import shown
+from ..model import EiResponse, Payload, Poll, RequestReregistration, Response
+from . import replies
+from .events import news
+from .mailbox import collect, settle
+from .state import Turn, VenState
+
+
+def poll(turn: Turn, ven: VenState, payload: Poll) -> tuple[VenState, Payload]:
+    """One message for the VEN, or oadrResponse when there is none (R500)."""
+    ven, events = news(turn, ven)
+    if events is not None:
+        return ven, events
+    ven, message = collect(turn, ven)
+    if message is not None:
+        return ven, message
+    return ven, Response(ei_response=EiResponse(response_description="OK"), ven_id=ven.ven_id)
+
+
+def response(turn: Turn, ven: VenState | None, payload: Response) -> tuple[VenState | None, None]:
+    """A posted oadrResponse is acknowledged with an empty body (PS figure 22).
+
+    It answers the message whose requestID it repeats, else a request for re-registration, else, if it says
+    that something is wrong, the oldest message that was fetched.
+    """
+    if ven is None:
+        return None, None
+    answer = payload.ei_response
+    ven, settled = settle(ven, lambda mail: bool(answer.request_id) and replies.request_id(mail) == answer.request_id)
+    if settled is None:
+        ven, settled = settle(ven, lambda mail: isinstance(mail, RequestReregistration))
+    if settled is None and not answer.ok:
+        ven, settled = settle(ven, lambda _: True)
+    if not answer.ok:
+        about = settled.__element__.removeprefix("oadr:") if settled is not None else "something"
+        text = f"{ven.ven_id} refuses {about}: {answer.response_code} {shown(answer.response_description or '')}"
+        turn.tell(Trouble(text=text, code=answer.response_code, lost=settled))
+    return ven, None

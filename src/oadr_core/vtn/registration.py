@@ -1,0 +1,116 @@
+"""Registration: query, create, renew, cancel, from either side (section 5.1).
+
+It stands alone as the service EiRegisterParty. Who is meant is found out by the directory before these
+handlers run.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from ..engine import Trouble
+from ..engine.copying import evolve
+from ..errors import InvalidID
+from ..model import (
+    CanceledPartyRegistration,
+    CancelPartyRegistration,
+    CreatedPartyRegistration,
+    CreatePartyRegistration,
+    Payload,
+    QueryRegistration,
+    RegisterReport,
+    RequestReregistration,
+    Response,
+    TransportName,
+)
+from . import replies
+from .config import LONGEST_ID
+from .mailbox import discard, has_room, post, settle, waits
+from .messages import VenRegistered, VenReregistered, VenUnregistered
+from .replies import NotServed
+from .state import Turn, VenState
+
+
+def query(turn: Turn, ven: VenState | None, payload: QueryRegistration) -> tuple[VenState | None, Payload]:
+    """R404: profiles and transports; IDs only for a VEN that is registered, by its certificate."""
+    reply = replies.created_party_registration(turn, replies.answer(payload), payload)
+    if ven is None:
+        return None, reply
+    return ven, _with_ids(reply, ven)
+
+
+def create(turn: Turn, ven: VenState | None, payload: CreatePartyRegistration) -> tuple[VenState, Payload]:
+    """Register a VEN, anew or again.
+
+    With its registrationID a VEN renews its data and keeps everything (PS 8.4.1); without, the registration
+    is completely new and everything that was known is erased (R406).
+    """
+    if payload.oadr_transport_name is not TransportName.SIMPLE_HTTP:
+        raise NotServed(f"transport {payload.oadr_transport_name.value} is not served here", rule="R403")
+    if payload.oadr_http_pull_model is False and payload.oadr_transport_address:
+        raise NotServed("HTTP push is not served here; register with oadrHttpPullModel true", rule="R403")
+    name = payload.oadr_ven_name or ""
+    if len(name) > LONGEST_ID:
+        raise NotServed(f"a name has at most {LONGEST_ID} characters")
+    again = ven is not None and bool(payload.registration_id)
+    seen = turn.now.wall
+    if ven is not None and again:
+        ven = attrs.evolve(ven, ven_name=name or ven.ven_name, last_seen=seen)
+        ven = discard(ven, RequestReregistration)
+        turn.tell(VenReregistered(ven_id=ven.ven_id, ven_name=ven.ven_name, registration_id=ven.registration_id))
+    else:
+        if ven is not None and waits(ven, CancelPartyRegistration):
+            turn.tell(_unregistered(ven, by_ven=False))
+        ven = VenState(
+            ven_id=ven.ven_id if ven else turn.new_id,
+            registration_id=turn.token("registration"),
+            ven_name=name,
+            registered_at=seen,
+            last_seen=seen,
+        )
+        turn.tell(VenRegistered(ven_id=ven.ven_id, ven_name=name, registration_id=ven.registration_id))
+    ven = attrs.evolve(
+        ven,
+        fingerprint=turn.fingerprint or ven.fingerprint,
+        profile=payload.oadr_profile_name,
+        report_only=payload.oadr_report_only,
+        xml_signature=payload.oadr_xml_signature,
+    )
+    if not waits(ven, RegisterReport) and has_room(ven, turn.config):
+        # R301: even without reports of its own the VTN tells so, by the first polls
+        own = RegisterReport(request_id=turn.token("register"), ven_id=ven.ven_id)
+        ven = post(ven, turn.config, own)
+    reply = replies.created_party_registration(turn, replies.answer(payload), payload)
+    return ven, _with_ids(reply, ven)
+
+
+def cancel(turn: Turn, ven: VenState, payload: CancelPartyRegistration) -> tuple[None, Payload]:
+    """R407: the VEN ends its registration, and everything about it is erased; wrong IDs change nothing
+    (R400).
+    """
+    if payload.registration_id != ven.registration_id:
+        raise InvalidID("the registrationID is not that of this VEN", rule="R400")
+    turn.tell(_unregistered(ven, by_ven=True))
+    return None, replies.canceled_party_registration(turn, replies.answer(payload), payload)
+
+
+def canceled(turn: Turn, ven: VenState, payload: CanceledPartyRegistration) -> tuple[VenState | None, Payload]:
+    """The VEN's answer to our cancellation: now it is forgotten (R407)."""
+    reply = Response(ei_response=replies.answer(payload), ven_id=ven.ven_id)
+    ven, asked = settle(ven, lambda mail: isinstance(mail, CancelPartyRegistration))
+    if not payload.ei_response.ok:
+        code = payload.ei_response.response_code
+        turn.tell(Trouble(text=f"{ven.ven_id} refuses to end its registration: {code}", code=code, lost=asked))
+        return ven, reply
+    if asked is None:
+        raise InvalidID("no cancellation is under way")
+    turn.tell(_unregistered(ven, by_ven=False))
+    return None, reply
+
+
+def _with_ids(reply: CreatedPartyRegistration, ven: VenState) -> CreatedPartyRegistration:
+    return evolve(reply, registration_id=ven.registration_id, ven_id=ven.ven_id)
+
+
+def _unregistered(ven: VenState, *, by_ven: bool) -> VenUnregistered:
+    return VenUnregistered(ven_id=ven.ven_id, ven_name=ven.ven_name, registration_id=ven.registration_id, by_ven=by_ven)
