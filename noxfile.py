@@ -53,6 +53,14 @@ def interop(session: nox.Session) -> None:
 
 
 @nox.session
+def planted(session: nox.Session) -> None:
+    """Every planted bug is caught by its test; arguments after `--` are words of a bug's name."""
+    install(session, *group("test"), "-e", ".[all]")
+    install(session, "--no-deps", SCHEMA_CARRIER)
+    session.run("python", "-m", "tools.planted", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Codec speed against OpenLEADR; arguments after `--` replace the default `codec`."""
     install(session, "rich", ".[all]", watch=source_files())

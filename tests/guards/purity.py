@@ -137,6 +137,7 @@ def use_violations(source: str, module: str) -> list[Violation]:
     tree = ast.parse(source)
     aliases = _aliases(tree)
     builtins = BANNED_BUILTINS if module == COMPILER else BANNED_BUILTINS | COMPILER_BUILTINS
+    parameters = _uses_of_parameters(tree)
     found = []
 
     def report(node: ast.AST, text: str) -> None:
@@ -146,7 +147,7 @@ def use_violations(source: str, module: str) -> list[Violation]:
         if isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith):
             report(node, "the core neither defines nor awaits a coroutine")
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            if node.id in builtins and node.id not in aliases:
+            if node.id in builtins and node.id not in aliases and node not in parameters:
                 report(node, f"{node.id} {builtins[node.id]}")
             elif node.id in aliases:
                 _check_dotted(node, aliases[node.id], report)
@@ -172,6 +173,17 @@ def _check_dotted(node: ast.AST, dotted: str | None, report: Callable[[ast.AST, 
         if ".".join(parts[:length]) in BANNED_MODULES:
             report(node, f"{dotted} is outside the core")
             return
+
+
+def _uses_of_parameters(tree: ast.AST) -> set[ast.AST]:
+    """Return the names that stand for a parameter of the function around them, not for a builtin."""
+    found: set[ast.AST] = set()
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.Lambda):
+            given = function.args
+            names = {argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs)}
+            found |= {node for node in ast.walk(function) if isinstance(node, ast.Name) and node.id in names}
+    return found
 
 
 def _aliases(tree: ast.AST) -> dict[str, str]:

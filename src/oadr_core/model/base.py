@@ -15,7 +15,7 @@ OK: Final = "200"
 """The response code of success; every other ``2xx`` means the same (section 3.6)."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Payload:
     """One of the 23 messages.
 

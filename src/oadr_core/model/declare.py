@@ -191,7 +191,7 @@ def _as_duration(value: Any) -> Any:
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def schema(cls: type[_T]) -> type[_T]:
     """Make a frozen class of the model out of the declarations in its body."""
-    return attrs.frozen(kw_only=True)(cls)
+    return attrs.frozen(kw_only=True, weakref_slot=False)(cls)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -200,7 +200,7 @@ def message(element: str) -> Callable[[type[_T]], type[_T]]:
 
     def declare(cls: type[_T]) -> type[_T]:
         cls.__element__ = element  # type: ignore[attr-defined]  # Payload declares it as ClassVar
-        return attrs.frozen(kw_only=True)(cls)
+        return attrs.frozen(kw_only=True, weakref_slot=False)(cls)
 
     return declare
 

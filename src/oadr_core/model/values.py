@@ -217,6 +217,13 @@ class LexicalDateTime(datetime):
         self.text = text
         return self
 
+    @classmethod
+    def read(cls, text: str) -> LexicalDateTime:
+        """What ``text`` says, in the form that ``datetime.fromisoformat`` knows, with the text."""
+        self = cls.fromisoformat(text)
+        self.text = text
+        return self
+
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         plain = datetime(
             self.year, self.month, self.day, self.hour, self.minute, self.second, self.microsecond, self.tzinfo

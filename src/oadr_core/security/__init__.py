@@ -1,7 +1,8 @@
 """Who sent a message, and whether it arrived as it was sent: fingerprints, signatures, trust, replay protection.
 
-It stands alone because it is the only part of the core that needs cryptography, which is an extra (``oadr[security]``). That is
-imported with the first name that needs it; fingerprints, the replay guard and the errors do without.
+It stands alone because it is the only part of the core that needs cryptography, which is an extra
+(``oadr[security]``). That is imported with the first name that needs it; fingerprints, the replay guard and the
+errors do without.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What can be wrong with a signed message: each kind of forgery and each kind of mistake has a name of its own.
 
-It stands alone because verifying, trust and the replay guard raise these, and an application or a log tells an attack from a
-wrong clock by the class. Whatever is raised, nothing of the message has been believed (R514).
+It stands alone because verifying, trust and the replay guard raise these, and an application or a log tells an attack
+from a wrong clock by the class. Whatever is raised, nothing of the message has been believed (R514).
 """
 
 from __future__ import annotations

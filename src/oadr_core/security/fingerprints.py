@@ -1,7 +1,7 @@
 """Fingerprints of certificates: the identity of a party (profile section 10.5.1).
 
-It stands alone because TLS, registration and signatures all compare them, and because it needs no library: who only shows
-fingerprints needs no extra installed.
+It stands alone because TLS, registration and signatures all compare them, and because it needs no library: who only
+shows fingerprints needs no extra installed.
 """
 
 from __future__ import annotations
@@ -72,29 +72,33 @@ def der_of(certificate: bytes) -> bytes:
 
     Raises :class:`~oadr_core.errors.LocalError` for what has the shape of neither.
     """
+    if is_der(certificate):  # looked at first: a peer's certificate may have PEM text inside it
+        return certificate
     if match := _PEM.search(certificate):
         try:
-            return _checked(base64.b64decode(b"".join(match[1].split()), validate=True))
+            der = base64.b64decode(b"".join(match[1].split()), validate=True)
         except ValueError as error:
             raise LocalError(f"not a certificate: its base64 text is damaged: {error}") from None
+        if is_der(der):
+            return der
+        raise LocalError("not a certificate: what is in the PEM text is not DER")
     if b"PRIVATE KEY-----" in certificate:
         raise LocalError("not a certificate but a private key")
     if b"-----BEGIN " in certificate:
         raise LocalError("not a certificate, but PEM of another kind")
-    return _checked(certificate)
-
-
-def _checked(der: bytes) -> bytes:
-    """``der`` if it is one DER sequence and nothing else."""
-    if len(der) > 1 and der[0] == _SEQUENCE:
-        length, start = der[1], 2
-        if length & _LONG_FORM:
-            start += length & ~_LONG_FORM
-            length = int.from_bytes(der[2:start])
-        if start + length == len(der):
-            return der
-    what = "is empty" if not der else f"begins with {shown(der[:20])}"
+    what = f"begins with {shown(certificate[:20])}" if certificate else "is empty"
     raise LocalError(f"not a certificate, neither PEM nor DER: the data {what}")
+
+
+def is_der(data: bytes) -> bool:
+    """Whether the data are one DER sequence and nothing else, as a certificate is."""
+    if len(data) < 2 or data[0] != _SEQUENCE:
+        return False
+    length, start = data[1], 2
+    if length & _LONG_FORM:
+        start += length & ~_LONG_FORM
+        length = int.from_bytes(data[2:start])
+    return start + length == len(data)
 
 
 def _pairs(raw: bytes) -> str:

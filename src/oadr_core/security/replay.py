@@ -1,7 +1,7 @@
 """Replay protection: the window for timestamps, and the memory of what was seen inside it (R514).
 
-It stands alone because it is state, not cryptography: one :class:`ReplayGuard` for each peer, fed with the *verified* timestamp
-and nonce, kept in the peer's state and in its snapshot. It needs no library.
+It stands alone because it is state, not cryptography: one :class:`ReplayGuard` for each peer, fed with the *verified*
+timestamp and nonce, kept in the peer's state and in its snapshot. It needs no library.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from ..errors import LocalError, shown
 from .errors import FromTheFuture, Replayed, Stale
 
 FIVE_MINUTES: Final = timedelta(minutes=5)
-"""Ordinary clocks agree within seconds, but a message may wait in a queue; with a memory of nonces a wide window costs nothing."""
+"""Ordinary clocks agree within seconds, but a message may wait in a queue; with a memory of nonces a wide window
+costs nothing."""
 MOST_SEEN: Final = 1024
-"""Messages remembered for each peer: three in each second of a ten-minute window would still fit twice over for a few seconds,
-and a VEN sends one in ten seconds."""
+"""Messages remembered for each peer: more than one in each second of a ten-minute window, where a VEN that polls often
+sends one in ten seconds. Some 100 kB."""
 
 
 def utc(now: datetime) -> datetime:
@@ -44,12 +45,16 @@ class Window:
             raise LocalError(f"a window cannot be negative: {self.past}, {self.future}", path="Window")
 
     def check(self, timestamp: datetime, now: datetime) -> None:
-        """Raise ``Stale`` or ``FromTheFuture`` unless ``timestamp`` is inside the window around ``now`` (both aware)."""
+        """Raise ``Stale`` or ``FromTheFuture`` unless ``timestamp`` is inside the window around ``now`` (both
+        aware)."""
         age = now - timestamp
         if age > self.past:
             raise Stale(f"signed {age} ago, more than {self.past} (or one of the clocks is wrong)", rule="R514")
         if -age > self.future:
             raise FromTheFuture(f"signed {-age} ahead of this clock, more than {self.future}", rule="R514")
+
+
+WINDOW: Final = Window()
 
 
 @attrs.frozen(kw_only=True)
@@ -60,7 +65,7 @@ class ReplayGuard:
     forgotten: nothing at or before it is accepted, so neither a full memory nor a clock that is set back opens a gap.
     """
 
-    window: Window = Window()
+    window: Window = WINDOW
     most: int = attrs.field(default=MOST_SEEN, validator=attrs.validators.ge(1))
     seen: tuple[tuple[datetime, str], ...] = ()
     floor: datetime | None = None
@@ -77,7 +82,7 @@ class ReplayGuard:
         if entry in self.seen:
             raise Replayed(f"the nonce {shown(nonce)} of {timestamp.isoformat()} was seen before", rule="R514")
         if self.floor is not None and timestamp <= self.floor:
-            text = f"signed at {timestamp.isoformat()}, not later than {self.floor.isoformat()}, before which all is forgotten"
+            text = f"signed at {timestamp.isoformat()}; what was seen up to {self.floor.isoformat()} is forgotten"
             raise Replayed(text, rule="R514")
         oldest = now - self.window.past
         kept = sorted([*(each for each in self.seen if each[0] >= oldest), entry])
@@ -94,7 +99,7 @@ class ReplayGuard:
 
     @classmethod
     def from_json(
-        cls, value: Mapping[str, object], *, window: Window | None = None, most: int = MOST_SEEN
+        cls, value: Mapping[str, object], *, window: Window = WINDOW, most: int = MOST_SEEN
     ) -> ReplayGuard:
         """A guard with the memory that :meth:`to_json` gave.
 
@@ -104,8 +109,8 @@ class ReplayGuard:
         if not (floor is None or isinstance(floor, str)) or not isinstance(seen, Sequence):
             raise LocalError(f"not the memory of a replay guard: {shown(value)}", path="ReplayGuard")
         try:
-            entries = tuple(sorted((utc(datetime.fromisoformat(timestamp)), str(nonce)) for timestamp, nonce in seen))
+            entries = tuple(sorted((utc(datetime.fromisoformat(timestamp)), nonce + "") for timestamp, nonce in seen))
             floored = None if floor is None else utc(datetime.fromisoformat(floor))
         except (TypeError, ValueError) as error:
             raise LocalError(f"not the memory of a replay guard: {error}", path="ReplayGuard") from None
-        return cls(window=window or Window(), most=most, seen=entries, floor=floored)
+        return cls(window=window, most=most, seen=entries, floor=floored)

@@ -1,7 +1,8 @@
 """Messages to signed bytes.
 
-It stands alone because signing needs no parser: the encoder writes canonical XML, so the bytes that are digested can be cut
-out of the bytes that are sent, and all that costs time is the private key's operation. Profile section 10.6, R514.
+It stands alone because signing needs no parser: the encoder writes canonical XML, so the bytes that are digested can
+be cut out of the bytes that are sent, and all that costs time is the private key's operation. Profile section 10.6,
+R514.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from ..errors import LocalError, shown
 from ..model import Payload
 from ..wire import encode
-from .fingerprints import fingerprint
+from .fingerprints import fingerprint, is_der
 from .names import (
     C14N,
     DS,
@@ -82,8 +83,9 @@ class Signer:
         ``certificate`` may have its chain behind it; all of it is sent. ``passphrase`` opens an encrypted key. A
         certificate that has expired is loaded: whether to use it is not decided here (R516).
 
-        Raises :class:`~oadr_core.errors.LocalError`, which says what is wrong: no certificate, no key, a passphrase that
-        is missing or wrong, a key of another certificate, a key of a kind or size that the profile does not allow (R68).
+        Raises :class:`~oadr_core.errors.LocalError`, which says what is wrong: no certificate, no key, a passphrase
+        that is missing or wrong, a key of another certificate, a key of a kind or size that the profile does not
+        allow (R68).
         """
         chain = load_certificates(certificate)
         private = load_key(key, passphrase)
@@ -103,8 +105,8 @@ class Signer:
 def seal(payload: Payload, *, signer: Signer, now: datetime, nonce: str) -> bytes:
     """Write and sign a message.
 
-    ``now`` is the time of sending, an aware datetime; ``nonce`` a text that is never used twice, of at most 256 printable
-    characters. A message that is sent again later needs both anew, as its receiver looks at them (R514).
+    ``now`` is the time of sending, an aware datetime; ``nonce`` a text that is never used twice, of at most 256
+    printable characters. A message that is sent again later needs both anew, as its receiver looks at them (R514).
 
     Returns UTF-8 that is valid against the schema and must be sent as it is.
 
@@ -115,7 +117,7 @@ def seal(payload: Payload, *, signer: Signer, now: datetime, nonce: str) -> byte
     declarations = head.removeprefix("<oadr:oadrPayload").removesuffix(">")
     replay_protect = _replay_protect(now, nonce)
     if signer.style is Style.OBJECT:
-        transforms = (C14N,)
+        transforms: tuple[str, ...] = (C14N,)
         start = f'{_SIGNED_OBJECT}{declarations} oadr:Id="{OBJECT_ID}">'
         signed = start + tail.removesuffix(_PAYLOAD_END)
     else:
@@ -145,10 +147,10 @@ def load_certificates(certificate: bytes) -> list[x509.Certificate]:
     """
     fingerprint(certificate)  # has the better words for what is no certificate at all
     try:
-        if _PEM_MARK in certificate:
-            chain = x509.load_pem_x509_certificates(certificate)
-        else:
+        if is_der(certificate):
             chain = [x509.load_der_x509_certificate(certificate)]
+        else:
+            chain = x509.load_pem_x509_certificates(certificate)
         chain[0].public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         raise LocalError(f"not an X.509 certificate: {error}", path="certificate") from None

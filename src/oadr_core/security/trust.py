@@ -1,14 +1,13 @@
 """Whose signatures are believed: the certificates a party trusts, and how strictly.
 
-It stands alone because it is policy, decided by a deployment and not by the profile alone; verifying asks it before anything of
-a message is believed (profile section 10.5, R514, R516).
+It stands alone because it is policy, decided by a deployment and not by the profile alone; verifying asks it before
+anything of a message is believed (profile section 10.5, R514, R516).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
 
 import attrs
 from cryptography import x509
@@ -20,11 +19,8 @@ from ..errors import LocalError
 from .errors import CertificateExpired, CertificateUnreadable, CertificateUntrusted, KeyUnsuitable
 from .fingerprints import fingerprint, matches, normal_fingerprint
 from .names import SMALLEST_EC_BITS, SMALLEST_RSA_BITS
-from .replay import Window
+from .replay import WINDOW, Window
 from .signing import load_certificates
-
-LONGEST_CHAIN: Final = 6
-"""Certificates in one signature: a leaf, and more intermediates than any hierarchy of the profile has."""
 
 
 def _fingerprints(texts: Iterable[str]) -> tuple[str, ...]:
@@ -33,25 +29,24 @@ def _fingerprints(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(normal_fingerprint(text) for text in texts)
 
 
-def _authorities(files: Iterable[bytes]) -> tuple[x509.Certificate, ...]:
-    if isinstance(files, bytes):
-        files = (files,)
-    return tuple(certificate for data in files for certificate in load_certificates(data))
+def _authorities(files: Iterable[bytes] | bytes) -> tuple[x509.Certificate, ...]:
+    each = (files,) if isinstance(files, bytes) else files
+    return tuple(certificate for data in each for certificate in load_certificates(data))
 
 
 @attrs.frozen(kw_only=True)
 class Trust:
     """Whom to believe. At least one of the first three must say so.
 
-    ``fingerprints``: these certificates, by the profile's fingerprints in any spelling (the 32 bytes of a whole SHA-256 are
-    taken too). ``authorities``: certificates issued below these, each in PEM or DER. ``insecure_any_signer``: any
-    certificate at all; then a signature only shows that the message was not damaged.
+    ``fingerprints``: these certificates, by the profile's fingerprints in any spelling (the 32 bytes of a whole
+    SHA-256 are taken too). ``authorities``: certificates issued below these, each in PEM or DER.
+    ``insecure_any_signer``: any certificate at all; then a signature only shows that the message was not damaged.
 
-    ``required``: an unsigned message is refused (R514); otherwise it passes, but a signature that is there must be right.
-    ``window``: how old, and how far ahead of the clock, a message may be.
-    ``check_validity``: a certificate that has expired, or is not yet valid, is refused (R516).
-    ``require_key_usage``: for certificates that are believed for their authority's sake, the key usage extension must be
-    there and name digitalSignature; otherwise it must name it only if it is there.
+    ``required``: an unsigned message is refused (R514); otherwise it passes, but a signature that is there must be
+    right. ``window``: how old, and how far ahead of the clock, a message may be. ``check_validity``: a certificate
+    that has expired, or is not yet valid, is refused (R516). ``require_key_usage``: for certificates that are
+    believed for their authority's sake, the key usage extension must be there and name digitalSignature; otherwise it
+    must name it only if it is there.
 
     Raises :class:`~oadr_core.errors.LocalError` for a fingerprint or an authority that is none.
     """
@@ -60,7 +55,7 @@ class Trust:
     authorities: tuple[x509.Certificate, ...] = attrs.field(default=(), converter=_authorities, repr=False)
     insecure_any_signer: bool = False
     required: bool = True
-    window: Window = Window()
+    window: Window = WINDOW
     check_validity: bool = True
     require_key_usage: bool = False
 
@@ -77,11 +72,9 @@ class Trust:
         leaf = _load(ders[0])
         if not self.insecure_any_signer and not any(matches(each, ders[0]) for each in self.fingerprints):
             if not self.authorities:
-                raise CertificateUntrusted(
-                    f"signed with the certificate {fingerprint(ders[0])}, which is not a trusted one",
-                    value=fingerprint(ders[0]),
-                    rule="R514",
-                )
+                who = fingerprint(ders[0])
+                text = f"signed with the certificate {who}, which is not a trusted one"
+                raise CertificateUntrusted(text, value=who, rule="R514")
             self._check_chain(leaf, ders, now)
         if self.check_validity:
             _check_validity(leaf, now)
@@ -98,18 +91,16 @@ class Trust:
             leaf_policy = leaf_policy.require_present(x509.KeyUsage, Criticality.AGNOSTIC, _must_sign)
         else:
             leaf_policy = leaf_policy.may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _may_sign)
-        builder = PolicyBuilder().store(Store(self.authorities)).time(moment)
+        builder = PolicyBuilder().store(Store(list(self.authorities))).time(moment)
         policies = builder.extension_policies(
             ee_policy=leaf_policy, ca_policy=ExtensionPolicy.webpki_defaults_ca()
         )
         try:
             policies.build_client_verifier().verify(leaf, [_load(der) for der in ders[1:]])
         except (VerificationError, ValueError) as error:
-            raise CertificateUntrusted(
-                f"the certificate {fingerprint(ders[0])} is not a trusted one, nor issued by a trusted authority: {error}",
-                value=fingerprint(ders[0]),
-                rule="R514",
-            ) from None
+            who = fingerprint(ders[0])
+            text = f"the certificate {who} is not a trusted one, nor issued by a trusted authority: {error}"
+            raise CertificateUntrusted(text, value=who, rule="R514") from None
 
 
 def _load(der: bytes) -> x509.Certificate:

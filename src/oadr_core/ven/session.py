@@ -104,7 +104,7 @@ class VenSession:
         monos = [
             conversation.next_mono(turn),
             state.register_at,
-            state.gather_until if state.answers else None,
+            state.gather_until if state.answers and state.registration else None,
             events.next_mono(known),
             reports.next_mono(state.jobs.values()),
         ]

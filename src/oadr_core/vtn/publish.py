@@ -33,11 +33,11 @@ def published(
         raise LocalError(f"{shown(event_id)} is taken (R70)", path="event_descriptor/event_id", rule="R70")
     if book.live >= config.limits.events:
         raise LocalError(f"{book.live} events are published, which is the limit", path="limits/events")
-    ven_ids = _recipients(command.ven_ids, event, vens)
     # R4: a new event has the modification number 0
     event = _described(event, event_id=event_id, modification_number=0, modification_date_time=None)
     check(event)
     check_times(event, now.wall)
+    ven_ids = _recipients(command.ven_ids, event, vens)
     times = timeline(event)
     return EventEntry(
         event=event,

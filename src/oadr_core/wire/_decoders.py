@@ -1,7 +1,7 @@
 """Declarations to code that reads: one decoder per class of the model, written and compiled on first use.
 
 It stands alone as one half of the generated code (the other is :mod:`._encoders`). What it generates is straight code for
-elements that follow the schema exactly: it raises :class:`~._source.Mismatch` or stumbles at the first surprise, and says
+elements that follow the schema exactly: it raises :class:`~._compile.Mismatch` or stumbles at the first surprise, and says
 nothing about it. Finding out what is wrong, and whether it can be tolerated, is the work of :mod:`.examine`, which is slow
 and walks the same declarations. The generated source can be read with :func:`decoder_source`.
 
@@ -19,7 +19,7 @@ from xml.etree.ElementTree import Element
 from ..model.declare import Choice, FieldSpec, Kind, Opaque, Scalar, fields_of
 from ..model.namespaces import expand
 from . import opaque
-from ._source import Source, alternatives
+from ._compile import Source, alternatives
 from .convert import converters
 
 Decoder = Callable[[Element], Any]
@@ -131,11 +131,11 @@ def _path(out: Source, depth: int, element: str, path: tuple[str, ...], kind: Ki
     for number, name in enumerate(path):
         child = out.fresh("d")
         out.add(depth, f"{child}, = {element}")
-        leaf = f" or len({child})" if isinstance(kind, Scalar) and number == len(path) - 1 else ""
+        leaf = f" or len({child})" if number == len(path) - 1 and _may_be_empty(kind) else ""
         out.add(depth, f"if {child}.tag != {out.tag(name)}{leaf}: raise Mismatch")
         element = child
     if isinstance(kind, Scalar):
-        if not path:
+        if not path and _may_be_empty(kind):
             out.add(depth, f"if len({element}): raise Mismatch")
         if kind.type == "string":
             out.add(depth, f'{target} = {element}.text or ""')
@@ -148,6 +148,12 @@ def _path(out: Source, depth: int, element: str, path: tuple[str, ...], kind: Ki
         raise AssertionError("a choice has no path of its own")
     else:
         out.add(depth, f"{target} = {out.bind(decoder(kind), 'decode')}({element})")
+
+
+def _may_be_empty(kind: Kind) -> bool:
+    """True for text that may be blank: elements where text is expected must be looked for. Elsewhere the reader of the text
+    finds it missing, and :func:`~oadr_core.wire.codec.decode` has seen to it that no element has both elements and text."""
+    return isinstance(kind, Scalar) and kind.type in ("string", "anyURI", "fixed", "doubleList")
 
 
 def _repeated(out: Source, depth: int, c: str, t: str, step: str, spec: FieldSpec, target: str) -> None:

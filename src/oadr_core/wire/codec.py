@@ -11,13 +11,19 @@ from xml.etree.ElementTree import Element
 
 import attrs
 
-from ..errors import LocalError, SchemaViolation, UnknownMessage, WrongProfile
+from ..errors import LocalError, SchemaViolation, UnknownMessage, WrongProfile, shown
 from ..model import MESSAGES, NAMESPACES, OADR_20A, Payload
 from ..model.namespaces import expand
 from . import opaque
-from ._compile import Mismatch, attribute_writer, decoder, encoder
-from .examine import Deviation, Examiner, faults, split
+from ._compile import Mismatch
+from ._decoders import decoder
+from ._encoders import attribute_writer, encoder
+from .certify import departures
+from .convert import BLANK, read_identifier
+from .examine import Deviation, Examiner, split
+from .explain import double_identifiers, faults
 from .parse import DEFAULT_LIMITS, Limits, check_shape, parse
+from .signature import signature_faults
 
 _PAYLOAD: Final = expand("oadr:oadrPayload")
 _SIGNED_OBJECT: Final = expand("oadr:oadrSignedObject")
@@ -26,7 +32,7 @@ _SCHEMA_VERSION: Final = expand("ei:schemaVersion")
 _ID: Final = expand("oadr:Id")
 _CLASSES: Final[dict[str, type[Payload]]] = {expand(name): cls for name, cls in MESSAGES.items()}
 _SURPRISES: Final = (Mismatch, ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError)
-"""What compiled code raises when it meets what it was not made for; examine says what it was."""
+"""What compiled code raises when it meets what it was not made for; examine and explain say what it was."""
 
 
 @attrs.frozen(kw_only=True)
@@ -52,23 +58,45 @@ def decode(data: bytes, *, strict: bool = False, limits: Limits = DEFAULT_LIMITS
     Raises :class:`~oadr_core.errors.RemoteError` and nothing else.
     """
     root = parse(data, limits)
-    payload = None if strict else _decode_fast(root)
-    if payload is not None:
-        return payload
+    if not strict and (envelope := _decode_fast(root)) is not None:
+        if any(departures(envelope.payload, strict=False)):
+            examiner = Examiner(root, data, limits, strict=False)
+            _certify(envelope.payload, root[-1][0], examiner)
+            return attrs.evolve(envelope, deviations=tuple(examiner.deviations))
+        return envelope
     check_shape(root, limits)
-    examiner = Examiner(root, data, strict=strict)
-    message, signed, object_id = _unwrap(root, examiner, limits)
+    examiner = Examiner(root, data, limits, strict=strict)
+    message, signed, object_id = _unwrap(root, examiner)
     cls = _CLASSES[message.tag]
     examiner.message(message, cls)
     version = message.get(_SCHEMA_VERSION)
     if version != "2.0b":
-        text = "schemaVersion is missing" if version is None else f"schemaVersion is {version}, not 2.0b"
+        text = "schemaVersion is missing" if version is None else f"schemaVersion is {shown(version)}, not 2.0b"
         examiner.note("R509", split(message.tag)[1], text, message)
     try:
         decoded = decoder(cls)(message)
     except _SURPRISES as error:  # pragma: no cover  # examine has seen everything that the decoder refuses
         raise SchemaViolation(f"not as the schema says: {error}", path=split(message.tag)[1], rule="schema") from None
+    _certify(decoded, message, examiner, strict=strict)
     return Envelope(payload=decoded, deviations=tuple(examiner.deviations), signed=signed, object_id=object_id)
+
+
+def _certify(payload: Payload, message: Element, examiner: Examiner, *, strict: bool = False) -> None:
+    name = split(message.tag)[1]
+    for departure in departures(payload, strict=strict):
+        element = _find(message, departure.path)
+        examiner.note(departure.rule, f"{name}/{departure.path}", departure.text, element, tolerable=departure.tolerable)
+
+
+def _find(element: Element, path: str) -> Element:
+    """The element at a path of local names with numbers from 1, or the last one on the way to it that is there."""
+    for step in path.split("/") if path else ():
+        local, _, number = step.removesuffix("]").partition("[")
+        found = [child for child in element if split(child.tag)[1] == local]
+        if len(found) < int(number or 1):
+            break
+        element = found[int(number or 1) - 1]
+    return element
 
 
 def encode(payload: Payload) -> bytes:
@@ -77,19 +105,28 @@ def encode(payload: Payload) -> bytes:
     Raises :class:`~oadr_core.errors.LocalError`, which names the field, when ``payload`` cannot be written.
     """
     try:
-        return _document(payload, body(payload))
+        text = body(payload)
+        if " gml:id=" in text:
+            for path, reason in double_identifiers(payload, type(payload), type(payload).__name__):
+                raise LocalError(reason, path=path)
+        return _document(text)
+    except LocalError:
+        raise
     except _SURPRISES as error:
         raise _explain(payload, error) from None
 
 
 def body(payload: Payload) -> str:
-    """The element of the message, without envelope and declarations of namespaces."""
+    """The element of the message, without envelope and declarations of namespaces.
+
+    Raises what compiled code raises when it stumbles; :func:`encode` turns that into a ``LocalError``.
+    """
     cls = type(payload)
     attributes = attribute_writer(cls)
     return f"<{cls.__element__}{attributes(payload) if attributes else ''}>{encoder(cls)(payload)}</{cls.__element__}>"
 
 
-def _document(payload: Payload, text: str) -> bytes:
+def _document(text: str) -> bytes:
     declarations = "".join(
         f' xmlns:{prefix}="{uri}"'
         for prefix, uri in NAMESPACES.items()
@@ -112,64 +149,80 @@ def _explain(payload: Any, error: Exception) -> LocalError:
 
 def _decode_fast(root: Element) -> Envelope | None:
     """The message of a document that follows the schema exactly; ``None`` for every other."""
-    if root.tag != _PAYLOAD or len(root) != 1:
-        return None
-    signed_object = root[0]
-    if signed_object.tag != _SIGNED_OBJECT or len(signed_object) != 1:
+    *signatures, signed_object = root if len(root) else (root,)
+    if root.tag != _PAYLOAD or signed_object.tag != _SIGNED_OBJECT or len(signed_object) != 1 or len(signatures) > 1:
         return None
     message = signed_object[0]
     cls = _CLASSES.get(message.tag)
-    if cls is None:
+    if cls is None or root.keys() or (root.text or "").strip(BLANK):
         return None
+    identifiers: set[str] = set()
+    for signature in signatures:
+        if signature.tag != _SIGNATURE or (signature.tail or "").strip(BLANK) or any(signature_faults(signature, identifiers)):
+            return None
     unusual = [
         element
-        for element in root.iter()
+        for element in signed_object.iter()
         if element.keys()
-        or ((tail := element.tail) is not None and not tail.isspace())
-        or ((text := element.text) is not None and len(element) and not text.isspace())
+        or ((text := element.tail) and text.strip(BLANK))
+        or (len(element) and (text := element.text) and text.strip(BLANK))
     ]
-    expected = [signed_object, message] if signed_object.keys() else [message]
-    if unusual != expected or message.keys() != [_SCHEMA_VERSION]:
+    if unusual != ([signed_object, message] if signed_object.keys() else [message]):
         return None
-    if signed_object.keys() not in ([], [_ID]):
+    if message.keys() != [_SCHEMA_VERSION] or signed_object.keys() not in ([], [_ID]):
         return None
     try:
         payload = decoder(cls)(message)
+        object_id = signed_object.get(_ID)
+        if object_id is not None and read_identifier(object_id) in identifiers:
+            return None
     except _SURPRISES:
         return None
     if payload.schema_version != "2.0b":
         return None
-    return Envelope(payload=payload, object_id=signed_object.get(_ID))
+    return Envelope(payload=payload, signed=bool(signatures), object_id=object_id)
 
 
-def _unwrap(root: Element, examiner: Examiner, limits: Limits) -> tuple[Element, bool, str | None]:
+def _unwrap(root: Element, examiner: Examiner) -> tuple[Element, bool, str | None]:
     """Find the message in its envelope; tolerate that there is none, or that it is in the wrong order."""
     namespace, local = split(root.tag)
     if namespace == OADR_20A:
         raise WrongProfile(f"{local} is a message of OpenADR 2.0a", path=local, line=1, rule="R506")
-    if root.tag != _PAYLOAD:
-        if root.tag not in _CLASSES:
-            raise UnknownMessage(
-                f"{local} in the namespace {namespace or 'none'} is not an OpenADR 2.0b message", path=local, line=1
-            )
+    if root.tag in _CLASSES:
         examiner.note("PS 10.6", local, "the message stands bare, without oadrPayload", root)
         return root, False, None
-    for child in root:
-        if child.tag not in (_SIGNATURE, _SIGNED_OBJECT):
-            raise examiner.refuse(f"oadrPayload/{split(child.tag)[1]}", "the element is not expected here", child)
-    objects = root.findall(_SIGNED_OBJECT)
-    signatures = root.findall(_SIGNATURE)
-    if len(objects) != 1 or len(signatures) > 1:
-        raise examiner.refuse("oadrPayload", "exactly one oadrSignedObject and at most one Signature are allowed", root)
-    if signatures and root[0] is not signatures[0]:
-        examiner.note("schema", "oadrPayload/Signature", "the signature stands behind the object", signatures[0])
-    signed_object = objects[0]
-    examiner.envelope(root, signed_object)
+    signed_object, signature = root, None
+    if root.tag == _PAYLOAD:
+        signed_object, signature = _parts(root, examiner)
+    elif root.tag == _SIGNED_OBJECT:
+        examiner.note("PS 10.6", local, "the signed object stands bare, without oadrPayload", root)
+    else:
+        text = f"{local} in the namespace {shown(namespace)} is not an OpenADR 2.0b message"
+        raise UnknownMessage(text, path=local, line=examiner.line(root))
+    examiner.envelope(root, signed_object, signature)
     if len(signed_object) != 1:
         text = f"exactly one message is expected, not {len(signed_object)}"
         raise examiner.refuse("oadrPayload/oadrSignedObject", text, signed_object)
     message = signed_object[0]
     if message.tag not in _CLASSES:
         namespace, local = split(message.tag)
-        raise UnknownMessage(f"{local} in the namespace {namespace or 'none'} is not a message", path=local)
-    return message, bool(signatures), signed_object.get(_ID)
+        text = f"{local} in the namespace {shown(namespace)} is not an OpenADR 2.0b message"
+        if namespace == OADR_20A:
+            raise WrongProfile(f"{local} is a message of OpenADR 2.0a", path=local, rule="R506")
+        raise UnknownMessage(text, path=f"oadrPayload/oadrSignedObject/{local}", line=examiner.line(message))
+    return message, signature is not None, signed_object.get(_ID)
+
+
+def _parts(root: Element, examiner: Examiner) -> tuple[Element, Element | None]:
+    """The signed object and the signature of an envelope."""
+    for child in root:
+        if child.tag not in (_SIGNATURE, _SIGNED_OBJECT):
+            raise examiner.refuse(f"oadrPayload/{split(child.tag)[1]}", "the element is not expected here", child)
+    objects, signatures = root.findall(_SIGNED_OBJECT), root.findall(_SIGNATURE)
+    if len(objects) != 1 or len(signatures) > 1:
+        raise examiner.refuse("oadrPayload", "exactly one oadrSignedObject and at most one Signature are allowed", root)
+    if not signatures:
+        return objects[0], None
+    if root[0] is not signatures[0]:
+        examiner.note("schema", "oadrPayload/Signature", "the signature stands behind the object", signatures[0])
+    return objects[0], signatures[0]

@@ -14,25 +14,29 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
+from ..errors import shown
 from ..model.declare import EXTENSION, Scalar
 from ..model.values import Duration, LexicalDateTime, LexicalDecimal, LexicalFloat, LexicalInt, LexicalStr
+from .uris import is_reference
 
 Reader = Callable[[str | None], Any]
 Writer = Callable[[Any], str]
 
-_BLANK: Final = " \t\n\r"
+BLANK: Final = " \t\n\r"
+"""What XML calls blank: other kinds of space are text."""
 _LONGEST_NUMBER: Final = 1000
 """Characters of a number: the schema has no limit, and long ones cost time (and memory where they are remembered)."""
 _FLOAT: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[Ee][+-]?\d+)?", re.ASCII)
 _DECIMAL: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 _INTEGER: Final = re.compile(r"[+-]?\d{1,40}", re.ASCII)
-_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d(?:\.\d{6})?Z", re.ASCII).fullmatch
 _ANY_INSTANT: Final = re.compile(
     r"(?P<sign>-)?(?P<date>\d{4}-\d\d-\d\d)T(?P<time>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d+))?Z?", re.ASCII
 )
 _MICROSECOND_DIGITS: Final = 6
+_WHOLE_SECONDS: Final = len("2025-01-31T12:00:00Z")
 _CODE: Final = re.compile(r"\d{3}", re.ASCII)
-_BLANKS: Final = re.compile(r"[ \t\n\r]+")
+_RUNS: Final = re.compile(r"[ \t\n\r]+")
 _EXTENSION_NAME: Final = re.compile(r"x-[^ \t\n\r][^\n\r]*")
 _NAME_START: Final = "A-Z_a-z\xc0-\xd6\xd8-\xf6\xf8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef\u3001-\ud7ff"
 _NAME: Final = re.compile(f"[{_NAME_START}][{_NAME_START}.0-9\xb7\u0300-\u036f\u203f\u2040-]*")
@@ -48,7 +52,7 @@ _ATTRIBUTE_ESCAPES: Final = {"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#
 
 def _collapse(text: str | None) -> str:
     """Without the blanks that the schema calls insignificant; other kinds of space are text."""
-    return _BLANKS.sub(" ", text or "").strip(" ")
+    return _RUNS.sub(" ", text or "").strip(" ")
 
 
 def _read_text(text: str | None) -> str:
@@ -70,7 +74,7 @@ def _read_float(text: str | None) -> float:
         canonical = canonical[:-2]
     if canonical == text and text[-1] <= "9":
         return value
-    text = text.strip(_BLANK)
+    text = text.strip(BLANK)
     if text in ("INF", "-INF", "NaN"):
         return value
     if not _FLOAT.fullmatch(text):
@@ -80,10 +84,7 @@ def _read_float(text: str | None) -> float:
 
 def _write_float(value: Any) -> str:
     if type(value) is float:
-        text = repr(value)
-        if text[-2:] == ".0":
-            return text[:-2]
-        return text if text[-1] <= "9" else {"inf": "INF", "-inf": "-INF", "nan": "NaN"}[text]
+        return _float_text(value) if value else "-0" if str(value)[0] == "-" else "0"
     if type(value) is LexicalFloat:
         return value.text
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -91,8 +92,16 @@ def _write_float(value: Any) -> str:
     return _write_float(float(value))
 
 
+@lru_cache(maxsize=4096)
+def _float_text(value: float) -> str:
+    text = repr(value)
+    if text[-2:] == ".0":
+        return text[:-2]
+    return text if text[-1] <= "9" else {"inf": "INF", "-inf": "-INF", "nan": "NaN"}[text]
+
+
 def _read_integer(text: str | None) -> int:
-    stripped = (text or "").strip(_BLANK)
+    stripped = (text or "").strip(BLANK)
     if not _INTEGER.fullmatch(stripped):
         raise ValueError(f"not a whole number: {stripped[:40]!r}")
     value = int(stripped)
@@ -117,7 +126,7 @@ def _whole(minimum: int, maximum: int) -> tuple[Reader, Writer]:
 
 
 def _read_decimal(text: str | None) -> Decimal:
-    stripped = (text or "").strip(_BLANK)
+    stripped = (text or "").strip(BLANK)
     if len(stripped) > _LONGEST_NUMBER or not _DECIMAL.fullmatch(stripped):
         raise ValueError(f"not a decimal number: {stripped[:40]!r}")
     value = Decimal(stripped)
@@ -144,7 +153,7 @@ _BOOLEANS: Final[dict[str, Any]] = {
 
 
 def _read_boolean(text: str | None) -> bool:
-    value: bool | None = _BOOLEANS.get((text or "").strip(_BLANK))
+    value: bool | None = _BOOLEANS.get((text or "").strip(BLANK))
     if value is None:
         raise ValueError(f"true or false is expected, not {(text or '')[:40]!r}")
     return value
@@ -163,9 +172,10 @@ def _write_boolean(value: Any) -> str:
 def _read_date_time(text: str | None) -> datetime:
     if text is None:
         raise ValueError("a date and time is missing")
-    if _INSTANT.fullmatch(text) and text[11:13] != "24":
-        return datetime.fromisoformat(text)
-    stripped = text.strip(_BLANK)
+    if _INSTANT(text):
+        value = datetime.fromisoformat(text)
+        return value if len(text) == _WHOLE_SECONDS or value.microsecond else LexicalDateTime.read(text)
+    stripped = text.strip(BLANK)
     match = _ANY_INSTANT.fullmatch(stripped)
     if match is None:
         raise ValueError(f"not a UTC date and time: {stripped[:40]!r}; expected for instance 2025-01-31T12:00:00Z (R1)")
@@ -189,16 +199,23 @@ def _write_date_time(value: Any) -> str:
         return value.text
     if value.tzinfo is None:
         raise ValueError(f"a datetime with a time zone is expected, not {value!r}")
-    return value.astimezone(UTC).isoformat()[:-6] + "Z"
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return value.isoformat()[:-6] + "Z"
 
 
 def _write_duration(value: Any) -> str:
-    text: str = value.text
-    if not isinstance(value, Duration) or not _PUBLISHED_DURATION.fullmatch(text):
+    if type(value) is not Duration or not _is_published(value.text):
         raise TypeError(f"a Duration or timedelta is expected, not {value!r}")
-    return text
+    return value.text
 
 
+@lru_cache(maxsize=1024)
+def _is_published(text: str) -> bool:
+    return _PUBLISHED_DURATION.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=1024)
 def _read_duration(text: str | None) -> Duration:
     return Duration.parse(text or "")
 
@@ -247,7 +264,8 @@ def _write_doubles(value: Any) -> str:
     return _read_doubles(value if isinstance(value, str) else " ".join(_write_float(number) for number in value))
 
 
-def _read_identifier(text: str | None) -> str:
+def read_identifier(text: str | None) -> str:
+    """An xs:ID."""
     name = _collapse(text)
     if not _NAME.fullmatch(name):
         raise ValueError(f"not an XML name: {name[:40]!r}")
@@ -310,15 +328,23 @@ def _write_schema_version(value: Any) -> str:
     return write_attribute(value)
 
 
-def _write_collapsed(value: Any) -> str:
-    if _collapse(value) != value:
-        raise ValueError(f"without blanks around or doubled, not {value!r}")
+@lru_cache(maxsize=1024)
+def _read_uri(text: str | None) -> str:
+    uri = _collapse(text)
+    if not is_reference(uri):
+        raise ValueError(f"not a URI: {shown(uri)}")
+    return uri
+
+
+def _write_uri(value: Any) -> str:
+    if _read_uri(value) != value:
+        raise ValueError(f"without blanks around or doubled, not {shown(value)}")
     return write_text(value)
 
 
 _PAIRS: Final[dict[str, tuple[Reader, Writer]]] = {
     "string": (_read_text, write_text),
-    "anyURI": (_collapse, _write_collapsed),
+    "anyURI": (_read_uri, _write_uri),
     "float": (_read_float, _write_float),
     "decimal": (_read_decimal, _write_decimal),
     "boolean": (_read_boolean, _write_boolean),
@@ -327,7 +353,7 @@ _PAIRS: Final[dict[str, tuple[Reader, Writer]]] = {
     "responseCode": (_read_code, _write_code),
     "doubleList": (_read_doubles, _write_doubles),
     "schemaVersion": (_read_schema_version, _write_schema_version),
-    "ID": (_read_identifier, _read_identifier),
+    "ID": (read_identifier, read_identifier),
 }
 
 

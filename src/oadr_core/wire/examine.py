@@ -1,31 +1,39 @@
-"""What is wrong with a document or a payload, where exactly, and whether it can be tolerated.
+"""What is wrong with a document, where exactly, and whether it can be tolerated.
 
-It stands alone because it is the slow half of the codec: the compiled functions only say that something is amiss. It walks
-the same declarations, names the place and the rule, and mends in the tree what a tolerant reader lets pass (section 9.3 of
-the reference), so that one decoder serves every dialect.
+It stands alone because it is the slow half of reading: the compiled decoders only say that something is amiss. It walks the
+same declarations, names the place and the rule, and mends in the tree what a tolerant reader lets pass (section 9.3 of the
+reference), so that one decoder serves every dialect. How single texts are mended stands in :mod:`.mend`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import Any, Final
 from xml.etree.ElementTree import Element
 
 import attrs
 
-from ..errors import RemoteError, SchemaViolation, shown
-from ..model.declare import DATE_TIME, Choice, FieldSpec, Kind, Opaque, Scalar, fields_of
+from ..errors import LimitExceeded, RemoteError, SchemaViolation, shown
+from ..model.declare import Choice, FieldSpec, Kind, Opaque, Scalar, fields_of
 from ..model.namespaces import NAMESPACES, expand
-from . import opaque
 from ._compile import alternatives
-from .convert import converters
+from .convert import BLANK, converters
+from .explain import faults as faults  # part of this module's face
+from .lines import line_numbers
+from .mend import mended
+from .opaque import read_content
+from .parse import Limits
+from .signature import signature_faults
 
 _XSI: Final = "{http://www.w3.org/2001/XMLSchema-instance}"
 _KNOWN: Final = frozenset(NAMESPACES.values())
-_OFFSET: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)([+-]\d\d:?\d\d)", re.ASCII)
 _OBJECT_ID: Final = FieldSpec("id", ("oadr:Id",), Scalar("ID"), 0, 1, attribute=True)
-_ATTRIBUTES_WITHOUT_PREFIX: Final = {"schemaVersion": expand("ei:schemaVersion"), "Id": expand("oadr:Id")}
+_ATTRIBUTES_WITHOUT_PREFIX: Final = {
+    "schemaVersion": expand("ei:schemaVersion"),
+    "Id": expand("oadr:Id"),
+    "id": expand("gml:id"),
+}
+_ABSTRACT_UNITS: Final = frozenset({expand("power:energyItem"), expand("power:powerItem")})
+"""Elements of abstract types: with an xsi:type they stand for one of the units of section 2.9."""
 
 
 @attrs.frozen(kw_only=True)
@@ -49,36 +57,33 @@ def split(tag: str) -> tuple[str, str]:
 
 
 class Examiner:
-    """One examination of one document; ``deviations`` collects what was mended.
+    """One examination of one document; ``deviations`` collects what was mended."""
 
-    ``places`` remembers where each element stood in the document, as the child indexes from the root.
-    """
-
-    def __init__(self, root: Element, data: bytes, *, strict: bool) -> None:
+    def __init__(self, root: Element, data: bytes, limits: Limits, *, strict: bool) -> None:
         self.deviations: list[Deviation] = []
         self._strict = strict
         self._data = data
-        self._places: dict[int, tuple[int, ...]] = {}
-        self._keep: list[Element] = []
-        self._remember(root)
-
-    def _remember(self, root: Element) -> None:
-        stack: list[tuple[Element, tuple[int, ...]]] = [(root, ())]
-        while stack:
-            element, place = stack.pop()
-            self._places[id(element)] = place
-            self._keep.append(element)
-            stack.extend((child, (*place, index)) for index, child in enumerate(element))
+        self._limits = limits
+        self._elements = list(root.iter())
+        self._places = {id(element): place for place, element in enumerate(self._elements)}
+        self._lines: list[int] | None = None
+        self._identifiers: set[str] = set()
 
     def line(self, element: Element | None) -> int | None:
         """The line of the element, found by a second parse with a parser that counts lines."""
-        place = self._places.get(id(element)) if element is not None else None
-        return _line_of(self._data, place) if place is not None else None
+        place = self._places.get(id(element))
+        if place is None:
+            return None
+        if self._lines is None:
+            self._lines = line_numbers(self._data)
+        return self._lines[place]
 
-    def note(self, rule: str, path: str, text: str, element: Element | None) -> None:
-        """Let a deviation pass, or refuse the document in strict mode."""
-        if self._strict:
+    def note(self, rule: str, path: str, text: str, element: Element | None, *, tolerable: bool = False) -> None:
+        """Let a deviation pass, or refuse the document: in strict mode what is not ``tolerable`` even there."""
+        if self._strict and not tolerable:
             raise SchemaViolation(text, path=path, line=self.line(element), rule=rule)
+        if len(self.deviations) >= self._limits.deviations:
+            raise LimitExceeded(f"more than {self._limits.deviations} deviations", path=path, line=self.line(element))
         self.deviations.append(Deviation(rule=rule, path=path, text=text, line=self.line(element)))
 
     def refuse(self, path: str, text: str, element: Element | None, value: Any = None) -> RemoteError:
@@ -89,13 +94,17 @@ class Examiner:
         """Examine a message; afterwards the compiled decoder accepts the element."""
         self._content(element, cls, split(element.tag)[1])
 
-    def envelope(self, root: Element, signed_object: Element) -> None:
-        """Examine what surrounds a message, but not the signature, whose content is not the schema's alone."""
-        self._attributes(root, [], split(root.tag)[1])
-        self._no_text(root, split(root.tag)[1])
-        path = f"{split(root.tag)[1]}/{split(signed_object.tag)[1]}"
+    def envelope(self, root: Element, signed_object: Element, signature: Element | None) -> None:
+        """Examine what surrounds a message."""
+        name, path = split(root.tag)[1], f"{split(root.tag)[1]}/{split(signed_object.tag)[1]}"
+        if root is not signed_object:
+            self._attributes(root, [], name)
+            self._no_text(root, name)
         self._attributes(signed_object, [_OBJECT_ID], path)
         self._no_text(signed_object, path)
+        if signature is not None:
+            for element, where, text in signature_faults(signature, self._identifiers):
+                self.note("schema", f"{name}/{where}", text, element)
 
     # --- one element ------------------------------------------------------------------------------------------------
 
@@ -119,6 +128,8 @@ class Examiner:
     def _place(self, child: Element, specs: list[FieldSpec], path: str) -> int:
         """The index of the field that a child belongs to; its namespace is mended where only that is wrong."""
         namespace, local = split(child.tag)
+        if child.tag in _ABSTRACT_UNITS:
+            self._concrete(child, f"{path}/{local}")
         for index, spec in enumerate(specs):
             if child.tag in _heads(spec):
                 return index
@@ -129,7 +140,15 @@ class Examiner:
                         self.note("schema", f"{path}/{local}", f"in the namespace {namespace or 'none'}", child)
                         child.tag = head
                         return index
-        raise self.refuse(f"{path}/{local}", f"the element is not expected here (namespace {namespace or 'none'})", child)
+        raise self.refuse(f"{path}/{local}", f"the element is not expected here (namespace {shown(namespace)})", child)
+
+    def _concrete(self, unit: Element, path: str) -> None:
+        """Give a unit that is named by its xsi:type the element of that type."""
+        local = unit.get(f"{_XSI}type", "").rpartition(":")[2].removesuffix("Type")
+        if local:
+            self.note("schema", path, f"a unit that is named by its type: {shown(local)}", unit)
+            del unit.attrib[f"{_XSI}type"]
+            unit.tag = expand(f"power:{local[0].lower()}{local[1:]}")
 
     def _field(self, parent: Element, spec: FieldSpec, found: list[Element], path: str) -> None:
         name = _label(spec)
@@ -152,12 +171,11 @@ class Examiner:
     def _missing(self, parent: Element, spec: FieldSpec, found: list[Element], path: str) -> None:
         if isinstance(spec.kind, Scalar) and spec.kind.fixed is not None and len(spec.path) == 1:
             self.note("schema", path, "the element is missing; the schema fixes its text", parent)
-            found.append(Element(expand(spec.path[0])))
         elif isinstance(spec.kind, Opaque) and spec.kind.content:
             self.note("schema", path, "the element is missing", parent)
-            found.append(Element(expand(spec.path[0])))
         else:
             raise self.refuse(path, "the element is missing", parent)
+        found.append(Element(expand(spec.path[0])))
 
     def _empty(self, element: Element, spec: FieldSpec) -> bool:
         """True for an optional number, date or name without content: it says nothing (R46)."""
@@ -165,7 +183,7 @@ class Examiner:
             isinstance(spec.kind, Scalar)
             and spec.kind.type not in ("string", "anyURI", "fixed")
             and not len(element)
-            and not (element.text or "").strip()
+            and not (element.text or "").strip(BLANK)
         )
 
     def _descend(self, element: Element, spec: FieldSpec, path: str, outer: int) -> None:
@@ -201,10 +219,7 @@ class Examiner:
         if isinstance(kind, Scalar):
             self._scalar(element, kind, path)
         elif isinstance(kind, Opaque):
-            try:
-                opaque.read_content(element)
-            except ValueError as error:
-                raise self.refuse(path, str(error), element) from None
+            read_content(element)
         elif isinstance(kind, type):
             self._content(element, kind, path)
 
@@ -234,37 +249,29 @@ class Examiner:
         try:
             converters(kind)[0](element.text)
         except (ValueError, OverflowError) as error:
-            if kind is DATE_TIME and (match := _OFFSET.fullmatch((element.text or "").strip())):
-                self._mend_offset(element, match, path)
-                return
-            raise self.refuse(path, str(error), element, element.text) from None
-        if kind.type == "duration" and re.fullmatch(r"[+-]?P\d+W", element.text or ""):
-            self.note("R1", path, f"{shown(element.text)}: weeks are written without P by the schema", element)
-
-    def _mend_offset(self, element: Element, match: re.Match[str], path: str) -> None:
-        from datetime import UTC, datetime
-
-        self.note("R1", path, f"the time has a numeric offset: {shown(element.text)}", element)
-        try:
-            value = datetime.fromisoformat(match[0]).astimezone(UTC)
-        except (ValueError, OverflowError) as error:
-            raise self.refuse(path, str(error), element, element.text) from None
-        element.text = converters(DATE_TIME)[1](value)
+            mending = mended(element.text or "", kind)
+            if mending is None:
+                raise self.refuse(path, str(error), element, element.text) from None
+            self.note(mending.rule, path, f"{mending.reason}: {shown(element.text)}", element)
+            element.text = mending.text
+            return
+        if kind.type == "duration" and "W" in (element.text or "") and "P" in (element.text or ""):
+            self.note("R1", path, f"weeks are written without P in the schema: {shown(element.text)}", element)
+        elif kind.type == "dateTime" and self._strict and not (element.text or "").strip(BLANK).endswith("Z"):
+            raise SchemaViolation("the time does not end in Z", path=path, line=self.line(element), rule="R1")
 
     def _attributes(self, element: Element, specs: list[FieldSpec], path: str) -> None:
         if not element.keys():
             return
         allowed = {expand(spec.path[0]): spec for spec in specs}
         for key, value in list(element.items()):
-            if key.startswith(_XSI):
-                if key.endswith("chemaLocation"):
-                    self.note("R45", path, "a schemaLocation", element)
-                del element.attrib[key]
-                continue
             if key not in allowed:
-                qualified = _ATTRIBUTES_WITHOUT_PREFIX.get(key)
-                self.note("schema", f"{path}/@{split(key)[1]}", "an attribute that the schema does not have", element)
                 del element.attrib[key]
+                if key.startswith(_XSI) and key.endswith("chemaLocation"):
+                    self.note("R45", path, "a schemaLocation", element)
+                    continue
+                self.note("schema", f"{path}/@{split(key)[1]}", "an attribute that the schema does not have", element)
+                qualified = _ATTRIBUTES_WITHOUT_PREFIX.get(key)
                 if qualified not in allowed or qualified is None:
                     continue
                 key = qualified
@@ -272,12 +279,21 @@ class Examiner:
             kind = allowed[key].kind
             assert isinstance(kind, Scalar)
             try:
-                converters(kind)[0](value)
+                text = converters(kind)[0](value)
             except ValueError as error:
                 raise self.refuse(f"{path}/@{split(key)[1]}", str(error), element, value) from None
+            if kind.type == "ID":
+                self._identifier(element, key, text, path)
+
+    def _identifier(self, element: Element, key: str, text: str, path: str) -> None:
+        if text in self._identifiers:
+            self.note("schema", f"{path}/@{split(key)[1]}", f"the Id {shown(text)} is there twice", element)
+            del element.attrib[key]
+        self._identifiers.add(text)
 
     def _no_text(self, element: Element, path: str) -> None:
-        stray = (element.text or "").strip() or next((t for child in element if (t := (child.tail or "").strip())), "")
+        pieces = (element.text, *(child.tail for child in element))
+        stray = next((text for piece in pieces if (text := (piece or "").strip(BLANK))), "")
         if stray:
             raise self.refuse(path, f"stray text {shown(stray)}", element, stray)
 
@@ -293,72 +309,3 @@ def _label(spec: FieldSpec) -> str:
     if spec.path:
         return spec.path[0].partition(":")[2]
     return "itemBase" if spec.name == "item_base" else spec.name
-
-
-def _line_of(data: bytes, place: tuple[int, ...]) -> int | None:
-    from lxml import etree
-
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True, huge_tree=True
-    )
-    try:
-        element = etree.fromstring(data, parser)
-        for index in place:
-            element = element[index]
-    except (etree.XMLSyntaxError, IndexError, ValueError):
-        return None
-    return element.sourceline
-
-
-# --- payloads that cannot be written --------------------------------------------------------------------------------
-
-
-def faults(value: Any, cls: type, path: str) -> Iterator[tuple[str, str]]:
-    """The fields of an object that cannot be written, each with the reason."""
-    if type(value) is not cls:
-        yield path, f"a {cls.__name__} is expected, not {shown(value)}"
-        return
-    for spec in fields_of(cls):
-        item, here = getattr(value, spec.name), f"{path}/{spec.name}"
-        if spec.repeated:
-            if item is None and spec.wrapper and not spec.minimum:
-                continue
-            if type(item) is not tuple:
-                yield here, f"a tuple is expected, not {shown(item)}"
-            elif not item and spec.minimum and not spec.wrapper:
-                yield here, "at least one item is needed"
-            else:
-                for number, entry in enumerate(item):
-                    yield from _item_faults(entry, spec.kind, f"{here}[{number}]", spec.path)
-        elif item is not None or spec.minimum:
-            yield from _item_faults(item, spec.kind, here, spec.path)
-
-
-def _item_faults(item: Any, kind: Kind, path: str, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    if item is None:
-        yield path, "a value is needed"
-    elif isinstance(kind, Scalar):
-        yield from _try(converters(kind)[1], item, path)
-    elif isinstance(kind, Opaque):
-        yield from _try(opaque.write_attributes, item, path)
-        yield from _try(opaque.write_content if kind.content else lambda value: opaque.write_element(value, names[-1]), item, path)
-    elif isinstance(kind, Choice):
-        for _, inner in alternatives(kind):
-            if isinstance(inner, type) and type(item) is inner:
-                yield from faults(item, inner, path)
-                return
-            if isinstance(inner, Scalar) and isinstance(item, (int, float)):
-                yield from _try(converters(inner)[1], item, path)
-                return
-        yield path, f"none of the types that the schema allows: {shown(item)}"
-    else:
-        yield from faults(item, kind, path)
-
-
-def _try(write: Any, item: Any, path: str) -> Iterator[tuple[str, str]]:
-    try:
-        write(item)
-    except AttributeError:
-        yield path, f"a value of another type is expected, not {shown(item)}"
-    except (ValueError, TypeError, OverflowError, RemoteError) as error:
-        yield path, str(error)

@@ -27,6 +27,7 @@ from ..errors import (
     shown,
 )
 
+_SHORTEST: Final = len(b"<a/>")
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
 _OTHER_BOMS: Final = (b"\xff\xfe", b"\xfe\xff", b"\0", b"<\0")
 """How documents in UTF-16 and UTF-32 begin, with and without a byte order mark."""
@@ -78,24 +79,37 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Element:
 
     Raises :class:`~oadr_core.errors.NotXml`, ``ForbiddenXml`` or one of their kinds; nothing else.
     """
-    if len(data) > limits.bytes:
-        raise LimitExceeded(f"{len(data)} bytes, more than {limits.bytes}")
-    body = without_declaration(data)
-    if body.count(b"<") > 2 * limits.elements + 2:
-        raise LimitExceeded(f"more than {limits.elements} elements")
-    if b"<!DOCTYPE" in body:
-        _judge_document_type(body)
-    if b"<?" in body:
-        _judge_instructions(body)
+    body = screen(data, limits)
     parser: Any = XMLParser(encoding="utf-8")
     try:
         parser.feed(body)
         root: Element = parser.close()
     except ParseError as error:
         raise _refusal(body, error) from None
-    if len(body) > limits.text:
-        _check_text(root, limits)
+    if len(body) > min(limits.text, _SHORTEST * limits.elements):
+        _check_size(root, limits)
     return root
+
+
+def screen(data: bytes, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """Refuse unauthenticated bytes that no parser is to see; return them without byte order mark and XML declaration.
+
+    What is returned has no document type, no entity declaration, no processing instruction, no other encoding than UTF-8,
+    and is within the limits of bytes and elements. Whether it is well-formed is for a parser to say.
+
+    Raises :class:`~oadr_core.errors.NotXml`, ``ForbiddenXml`` or one of their kinds; nothing else.
+    """
+    if len(data) > limits.bytes:
+        raise LimitExceeded(f"{len(data)} bytes, more than {limits.bytes}")
+    body = without_declaration(data)
+    if len(body) > _SHORTEST * limits.elements and body.count(b"<") > 2 * limits.elements + 2:
+        raise LimitExceeded(f"more than {limits.elements} elements")
+    # One byte is found much faster than several, and most messages have neither.
+    if b"!" in body and b"<!DOCTYPE" in body:
+        _judge_document_type(body)
+    if b"?" in body and b"<?" in body:
+        _judge_instructions(body)
+    return body
 
 
 def without_declaration(data: bytes) -> bytes:
@@ -104,10 +118,10 @@ def without_declaration(data: bytes) -> bytes:
     Raises :class:`~oadr_core.errors.EncodingForbidden` for every encoding but UTF-8.
     """
     body = data[3:] if data[:3] == _UTF8_BOM else data
-    if body.startswith(_OTHER_BOMS):
-        raise EncodingForbidden("the document is not UTF-8 (profile section 9.1.9.5)")
     declaration = _DECLARATION.match(body)
     if declaration is None:
+        if body.startswith(_OTHER_BOMS):
+            raise EncodingForbidden("the document is not UTF-8 (profile section 9.1.9.5)")
         return body
     encoding = (declaration["encoding"] or b"utf-8").strip(b"\"'")
     if encoding.lower() not in (b"utf-8", b"utf8"):
@@ -128,8 +142,10 @@ def check_shape(root: Element, limits: Limits) -> None:
         level = [child for element in level for child in element]
 
 
-def _check_text(root: Element, limits: Limits) -> None:
-    for element in root.iter():
+def _check_size(root: Element, limits: Limits) -> None:
+    for number, element in enumerate(root.iter(), 1):
+        if number > limits.elements:
+            raise LimitExceeded(f"more than {limits.elements} elements")
         if len(element.text or "") > limits.text or len(element.tail or "") > limits.text:
             raise LimitExceeded(f"an element with more than {limits.text} characters")
 

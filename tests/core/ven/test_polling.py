@@ -121,6 +121,8 @@ def test_no_reply_within_the_timeout_gives_the_exchange_up() -> None:
     outputs = bench.put(Tick())
     assert AbandonExchange(exchange=exchange) in outputs
     assert bench.heard(Trouble)[0].failure is Failure.TIMEOUT
+    bench.wait(2)
+    assert not bench.idle, "the next try is under way"
     before = bench.session.state
     bench.put(ReplyArrived(exchange=exchange, payload=distribute(event())))
     assert bench.session.state == before, "a reply after the timeout is a stray"
@@ -196,7 +198,8 @@ def test_unregistered_answer_to_any_message_starts_a_new_registration(bench: Ben
 def test_every_message_that_is_sent_has_an_answer_in_the_table() -> None:
     to_a_vtn = (
         "CancelPartyRegistration CanceledPartyRegistration CanceledReport CreatePartyRegistration CreatedEvent "
-        "CreatedReport QueryRegistration RegisterReport RegisteredReport RequestEvent Response UpdateReport UpdatedReport"
+        "CreatedReport QueryRegistration RegisterReport RegisteredReport RequestEvent Response UpdateReport "
+        "UpdatedReport"
     )
     assert {cls.__name__ for cls in REPLIES} == set(to_a_vtn.split())
     poll_replies = {"DistributeEvent", "CreateReport", "RegisterReport", "CancelReport", "UpdateReport"}
@@ -205,9 +208,7 @@ def test_every_message_that_is_sent_has_an_answer_in_the_table() -> None:
 
 
 def test_every_input_of_the_package_has_a_reducer() -> None:
-    commands = {
-        value for value in vars(oadr_core.ven).values() if isinstance(value, type) and issubclass(value, Input)
-    }
+    commands = {value for value in vars(oadr_core.ven).values() if isinstance(value, type) and issubclass(value, Input)}
     assert commands <= set(INPUTS)
     assert {ReplyArrived, ExchangeFailed} <= set(INPUTS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -25,6 +26,7 @@ from oadr_core.model import (
 from oadr_core.ven import (
     CancelRegistration,
     EventCancelled,
+    PollNow,
     Register,
     Registered,
     RegistrationEnded,
@@ -107,6 +109,16 @@ def test_refusal_is_told_and_tried_again_later(answer: object) -> None:
     assert bench.idle
     bench.wait(2)
     bench.expect(CreatePartyRegistration)
+
+
+def test_refusal_while_a_question_is_open_leaves_the_session_at_rest() -> None:
+    bench = Bench(decision_timeout=timedelta(seconds=20))
+    bench.register()
+    bench.answer(distribute(event()))
+    bench.put(Register())
+    bench.answer(Response(ei_response=OK))
+    bench.wait(60)
+    assert bench.idle
 
 
 def test_refusal_without_retry_waits_for_the_application() -> None:
@@ -203,6 +215,17 @@ def test_vtn_that_forgot_the_ven_gets_a_new_registration(code: str) -> None:
     assert (payload.registration_id, payload.ven_id) == (None, None)
 
 
+def test_vtn_that_forgets_the_ven_while_answers_are_gathered_leaves_it_at_rest() -> None:
+    bench = Bench()
+    bench.register()
+    bench.answer(distribute(event("a"), event("b")))
+    bench.put(PollNow())
+    bench.put(decide(event_id="a"))
+    bench.answer(Response(ei_response=EiResponse(response_code="463")))
+    bench.wait(5)
+    bench.expect(CreatePartyRegistration)
+
+
 def test_vtn_that_forgets_again_and_again_is_asked_ever_less_often() -> None:
     bench = Bench()
     bench.register()
@@ -216,7 +239,7 @@ def test_vtn_that_forgets_again_and_again_is_asked_ever_less_often() -> None:
         bench.answer(registration())
         bench.answer(RegisteredReport(ei_response=OK))
         bench.answer(DistributeEvent(ei_response=OK, request_id="d", vtn_id="vtn-1"))
-    assert all(later > earlier for earlier, later in zip(waits, waits[1:], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(waits))
 
 
 def test_vtn_that_is_down_is_waited_for_ever_less_often_up_to_the_poll_interval() -> None:

@@ -25,6 +25,7 @@ from oadr_core.model import (
     Payload,
     Poll,
     QualifiedEventID,
+    RegisteredReport,
     RequestEvent,
 )
 from oadr_core.vtn import PublishEvent, VtnConfig, VtnSession, build_event
@@ -154,6 +155,11 @@ class Ven:
             found.append(message)
             assert len(found) < 100
         return found
+
+    def settle(self) -> None:
+        """Take the VTN's own (empty) list of reports, which is all that waits for a new VEN."""
+        [offer] = self.drain()
+        self.world.send(RegisteredReport(ei_response=EiResponse(request_id=offer.request_id), ven_id=self.ven_id))
 
     def request_events(self, reply_limit: int | None = None) -> DistributeEvent:
         body = EiRequestEvent(request_id="all", ven_id=self.ven_id, reply_limit=reply_limit)

@@ -1,0 +1,91 @@
+"""The command `oadr` itself: its subcommands, its version, and the way in which everything that can go wrong is told.
+
+It stands alone as the only module that knows all commands. Their heavy parts are imported when they run, so that
+``oadr --help`` is there at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, TextIO
+
+import click
+
+from . import INTERRUPTED
+from .demo import demo
+from .failures import Failed, explained
+from .inspecting import inspect
+from .validating import validate
+from .ven import ven
+from .vtn import vtn
+
+_SIGPIPE = 141
+"""Exit code when the reader of our output has gone: 128 + SIGPIPE."""
+
+
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    from importlib import metadata
+
+    try:
+        click.echo(f"oadr {metadata.version('oadr')}")
+    except metadata.PackageNotFoundError:
+        click.echo("oadr, not installed (it runs from its source)")
+    context.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
+)
+def cli() -> None:
+    """OpenADR 2.0b: a VEN and a VTN to run, and a reader for messages.
+
+    \b
+    Examples:
+      oadr demo                                    a VTN and a VEN at work, in 20 seconds
+      oadr vtn serve --event-in 30s                a VTN to try a VEN against
+      oadr ven run --ven-name ven1 \\
+          --vtn-url http://localhost:8080/OpenADR2/Simple/2.0b
+      oadr inspect message.xml                     what a message says
+      oadr validate messages/                      whether messages are as they should be
+
+    Exit codes: 0 done, 1 not done, 2 wrong use, 130 interrupted.
+    """
+
+
+for _command in (demo, ven, vtn, inspect, validate):
+    cli.add_command(_command)
+
+
+def run(args: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; nothing but a bug of ours leaves a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        _forgiving(stream)
+    try:
+        with explained():
+            result = cli.main(args, prog_name="oadr", standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+        sys.stdout.flush()
+        return code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except Failed as error:
+        click.echo(f"oadr: {error}", err=True)
+        return 1
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # what is still in the buffer has nowhere to go, and must not be tried again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _SIGPIPE
+
+
+def _forgiving(stream: TextIO | Any) -> None:
+    """A terminal that lacks a character shows a question mark; it does not end the program."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")

@@ -1,0 +1,169 @@
+"""`oadr ven run`: a VEN against a real VTN, without code.
+
+It stands alone as the command: options become an ``OpenADRClient``. What is said of its life is in :mod:`.ven_lines`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .failures import Failed
+from .options import ReportOption, option, parse_report
+
+if TYPE_CHECKING:
+    from oadr_transports import OpenADRClient
+
+    from .ven_lines import VenLines
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group
+def ven() -> None:
+    """Be a VEN, the client at the device."""
+
+
+@ven.command
+@click.option(
+    "--vtn-url", required=True, metavar="URL", help="Where the VTN's services are, without the service's name."
+)
+@click.option("--ven-name", required=True, metavar="NAME", help="The name that this VEN registers with.")
+@click.option("--ven-id", metavar="ID", help="The ID that the VTN's operator has given to this VEN, if any.")
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    metavar="RESOURCE:MEASUREMENT:INTERVAL[:VALUE]",
+    callback=option(parse_report),
+    help="Offer a report, e.g. device001:voltage:10s. Without VALUE a simulated one wanders. May be repeated.",
+)
+@click.option(
+    "--opt", type=click.Choice(["in", "out"]), default="in", show_default=True, help="The answer to every event."
+)
+@click.option("--cert", type=_FILE, metavar="FILE", help="Certificate of this VEN (PEM), for TLS and for signing.")
+@click.option("--key", type=_FILE, metavar="FILE", help="Its private key (PEM).")
+@click.option("--passphrase-file", type=_FILE, metavar="FILE", help="A file whose first line opens the key.")
+@click.option("--ca-file", type=_FILE, metavar="FILE", help="Certificates that the VTN's is checked against (PEM).")
+@click.option("--vtn-fingerprint", metavar="HEX", help="The VTN's fingerprint: messages it has not signed are refused.")
+@click.option("--no-jitter", is_flag=True, help="Poll and deliver exactly on time: for tests, not for thousands of VENs.")
+@click.option("--verbose", "-v", is_flag=True, help="Show every message that is exchanged, too.")
+@click.option("--quiet", "-q", is_flag=True, help="Show warnings and errors only.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def run(
+    vtn_url: str,
+    ven_name: str,
+    ven_id: str | None,
+    reports: tuple[ReportOption, ...],
+    opt: str,
+    cert: Path | None,
+    key: Path | None,
+    passphrase_file: Path | None,
+    ca_file: Path | None,
+    vtn_fingerprint: str | None,
+    no_jitter: bool,
+    verbose: bool,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Register with a VTN, answer its events, and report, until Ctrl-C.
+
+    The VTN need not be there yet: it is waited for. INTERVAL is a whole number with s, m or h. MEASUREMENT is voltage,
+    current, frequency, powerReal, energyReal, temperature …; any other name makes a unit of your own.
+
+    \b
+    Examples:
+      oadr ven run --ven-name ven1 --vtn-url http://localhost:8080/OpenADR2/Simple/2.0b
+      oadr ven run --ven-name ven1 --vtn-url https://vtn.example/OpenADR2/Simple/2.0b \\
+          --cert ven.pem --key ven.key --ca-file ca.pem \\
+          --report device001:voltage:10s --report device001:powerReal:1m:1500
+      oadr ven run --ven-name ven1 --vtn-url http://localhost:8080/OpenADR2/Simple/2.0b --opt out --json
+
+    Ctrl-C and SIGTERM end it at once; the registration stays. Exit codes: 0 stopped, 1 could not run, 2 wrong use.
+    """
+    from .say import Speaker
+    from .until import run_until_stopped
+    from .ven_lines import VenLines
+
+    client = _client(
+        ven_name=ven_name,
+        vtn_url=vtn_url,
+        ven_id=ven_id,
+        cert=cert,
+        key=key,
+        passphrase=_passphrase(passphrase_file),
+        ca_file=ca_file,
+        vtn_fingerprint=vtn_fingerprint,
+        allow_jitter=not no_jitter,
+    )
+    for report in reports:
+        _add_report(client, report)
+    answer = "optIn" if opt == "in" else "optOut"
+
+    async def on_event(event: dict[str, Any]) -> str:
+        return answer
+
+    client.add_handler("on_event", on_event)
+    speaker = Speaker(as_json=as_json, quiet=quiet)
+    lines = VenLines(speaker)
+    if verbose:
+        for hook in ("before_send_xml", "after_receive_xml"):
+            client.add_hook(hook, lines.hook(hook))
+    speaker.listen_to_log()
+
+    async def main() -> None:
+        await _run(client, lines)
+
+    if run_until_stopped(main):
+        lines.stopped(client)
+    return 0
+
+
+async def _run(client: OpenADRClient, lines: VenLines) -> None:
+    import anyio
+
+    lines.started(client)
+    async with client.notifications() as happenings, anyio.create_task_group() as tasks:
+        tasks.start_soon(lines.follow, happenings)
+        await client.run()
+
+
+def _client(**options: Any) -> OpenADRClient:
+    from oadr_transports import OpenADRClient
+
+    return OpenADRClient(**options)
+
+
+def _passphrase(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise Failed(f"--passphrase-file: {path} is not text in UTF-8") from None
+    if not lines or not lines[0]:
+        raise Failed(f"--passphrase-file: the first line of {path} is empty")
+    return lines[0]
+
+
+def _add_report(client: OpenADRClient, report: ReportOption) -> None:
+    """One report for each interval, so that a VTN can ask for each as often as it can be read."""
+    from oadr_core import LocalError
+
+    from .simulated import source
+
+    every = report.interval // timedelta(seconds=1)
+    try:
+        client.add_report(
+            source(report.measurement, report.value),
+            resource_id=report.resource,
+            measurement=report.measurement,
+            report_specifier_id=f"telemetry-{every}s",
+            r_id=f"{report.resource}:{report.measurement}",
+            sampling_rate=report.interval,
+        )
+    except LocalError as error:
+        raise Failed(f"--report {report.resource}:{report.measurement}:{every}s: {error}") from None

@@ -1,0 +1,193 @@
+"""What a running VEN says: a line for each thing that happens.
+
+It stands alone as a table from notifications to words, for people and for programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+from oadr_core.engine import Notification
+from oadr_core.model import Event
+from oadr_core.ven import (
+    EventCancelled,
+    EventChanged,
+    EventReceived,
+    EventStatusChanged,
+    OptDelivered,
+    Registered,
+    ReportCancelled,
+    ReportDelivered,
+    ReportRequested,
+)
+from oadr_transports import OpenADRClient
+
+from .describe import duration_text, event_rows, report_values, signal_title
+from .say import Speaker, clean, length
+from .transcript import message_name
+
+MOST_ROWS: Final = 24
+"""Intervals of a signal that are shown to people; the others are counted."""
+_WAYS: Final = {"before_send_xml": ("sent", "->"), "after_receive_xml": ("received", "<-")}
+
+
+class VenLines:
+    """Says what happens to one VEN. Troubles and refusals come by the library's log, and are not repeated here."""
+
+    def __init__(self, speaker: Speaker) -> None:
+        self._speaker = speaker
+
+    def started(self, client: OpenADRClient) -> None:
+        """The VEN begins."""
+        self._speaker.say("start", f"VEN {clean(client.ven_name)}: registering with {clean(client.vtn_url)}; Ctrl-C ends it")
+
+    def stopped(self, client: OpenADRClient) -> None:
+        """The VEN was told to end."""
+        self._speaker.say("start", "stopped")
+
+    async def follow(self, happenings: AsyncIterator[Notification]) -> None:
+        """Say everything, until cancelled or until there is no more."""
+        async for happening in happenings:
+            self.say(happening)
+
+    def say(self, happening: Notification) -> None:
+        """Say one thing, if there are words for it."""
+        words = _WORDS.get(type(happening))
+        if words is not None:
+            words(self._speaker, happening)
+
+    def hook(self, name: str) -> Callable[[str], None]:
+        """A hook of the client that says which message passes."""
+        way, arrow = _WAYS[name]
+
+        async def passed(text: str) -> None:
+            data = text.encode()
+            what = message_name(data) if data else "nothing"
+            self._speaker.say("message", f"{arrow} {what} ({len(data)} bytes)", direction=way, message=what, bytes=len(data))
+
+        return passed  # type: ignore[return-value]  # hooks may be async
+
+
+def _registered(speaker: Speaker, note: Registered) -> None:
+    again = "again " if note.again else ""
+    speaker.say(
+        "registration",
+        f"registered {again}with {clean(note.vtn_id)} as {clean(note.ven_id)}, polling every {length(note.poll_interval)}",
+        vtn_id=note.vtn_id,
+        ven_id=note.ven_id,
+        registration_id=note.registration_id,
+        poll_s=note.poll_interval.total_seconds(),
+        again=note.again,
+    )
+
+
+def _event(word: str) -> Callable[[Speaker, Any], None]:
+    def words(speaker: Speaker, note: Any) -> None:
+        event: Event = note.event
+        descriptor = event.ei_event.event_descriptor
+        lines, signals = [], []
+        for signal, rows in event_rows(event.ei_event):
+            lines.append(signal_title(signal))
+            lines.extend(f"  {row.text}" for row in rows[:MOST_ROWS])
+            if len(rows) > MOST_ROWS:
+                lines.append(f"  … and {len(rows) - MOST_ROWS} more intervals")
+            signals.append(
+                {
+                    "name": str(signal.signal_name),
+                    "type": str(signal.signal_type),
+                    "intervals": [row.json for row in rows],
+                }
+            )
+        speaker.say(
+            "event",
+            f"{word} event {clean(descriptor.event_id)}, modification {descriptor.modification_number}, "
+            f"{descriptor.event_status}",
+            *lines,
+            change=word,
+            event_id=descriptor.event_id,
+            modification_number=descriptor.modification_number,
+            status=str(descriptor.event_status),
+            signals=signals,
+        )
+
+    return words
+
+
+def _cancelled(speaker: Speaker, note: EventCancelled) -> None:
+    event_id = note.event.ei_event.event_descriptor.event_id
+    how = ", it is no longer distributed" if note.implied else ""
+    speaker.say("event", f"cancelled event {clean(event_id)}{how}", change="cancelled", event_id=event_id, implied=note.implied)
+
+
+def _status(speaker: Speaker, note: EventStatusChanged) -> None:
+    text = f"event {clean(note.event_id)} is {note.status}"
+    speaker.say("event", text, change="status", event_id=note.event_id, status=str(note.status))
+
+
+def _opt(speaker: Speaker, note: OptDelivered) -> None:
+    speaker.say(
+        "opt",
+        f"{note.opt_type} to event {clean(note.event_id)} delivered",
+        event_id=note.event_id,
+        modification_number=note.modification_number,
+        opt=str(note.opt_type),
+    )
+
+
+def _requested(speaker: Speaker, note: ReportRequested) -> None:
+    specifier = note.request.report_specifier
+    points = [point.r_id for point in specifier.specifier_payload]
+    speaker.say(
+        "report",
+        f"report requested: {', '.join(map(clean, points))}; a value every {duration_text(specifier.granularity)}, "
+        f"delivered every {duration_text(specifier.report_back_duration)}",
+        change="requested",
+        report_request_id=note.request.report_request_id,
+        report_specifier_id=specifier.report_specifier_id,
+        r_ids=points,
+        granularity=str(specifier.granularity),
+        report_back_duration=str(specifier.report_back_duration),
+    )
+
+
+def _delivered(speaker: Speaker, note: ReportDelivered) -> None:
+    report = note.report
+    values = [
+        (r_id, row)
+        for interval in report.intervals
+        for r_id, row, _ in report_values(interval, interval.dtstart or report.dtstart or report.created_date_time)
+    ]
+    shown = ", ".join(f"{r_id} {row.value}" for r_id, row in values[-4:])
+    count = f"{len(values)} value{'s' if len(values) != 1 else ''}"
+    speaker.say(
+        "report",
+        f"report delivered, {count}: {'… ' if len(values) > 4 else ''}{shown}",
+        change="delivered",
+        report_request_id=report.report_request_id,
+        report_specifier_id=report.report_specifier_id,
+        values=[{"r_id": r_id, **row.json} for r_id, row in values],
+    )
+
+
+def _report_cancelled(speaker: Speaker, note: ReportCancelled) -> None:
+    speaker.say(
+        "report",
+        f"the VTN wants report {clean(note.report_request_id)} no longer",
+        change="cancelled",
+        report_request_id=note.report_request_id,
+    )
+
+
+_WORDS: Final[dict[type[Notification], Callable[[Speaker, Any], None]]] = {
+    Registered: _registered,
+    EventReceived: _event("new"),
+    EventChanged: _event("changed"),
+    EventCancelled: _cancelled,
+    EventStatusChanged: _status,
+    OptDelivered: _opt,
+    ReportRequested: _requested,
+    ReportDelivered: _delivered,
+    ReportCancelled: _report_cancelled,
+}
+"""What is said of each notification; RegistrationRefused, RegistrationEnded and Trouble are in the log."""
