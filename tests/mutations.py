@@ -88,3 +88,22 @@ def _change(draw: st.DrawFn, root: Any, element: Any, elements: list[Any]) -> An
         case _:
             pass
     return root
+
+
+FRAGMENTS = (
+    b"<", b">", b"&", b"/>", b"</", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?x?>", b"<!DOCTYPE x>", b"&lt;", b"&#0;", b"&#xFFFE;", b"&x;", b"\x00",
+    b"\x1f", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\xc2\xa0", b'"', b"'", b"=", b' xmlns="urn:x"', b' xmlns:ei="urn:x"', b' xmlns:xml="urn:x"',
+    b' a="1"', b" x:a='1'", b"999999999999999999999999", b"NaN", b"P", b"-", b"\r\n", b" ",
+)
+
+
+@st.composite
+def splices(draw: st.DrawFn, originals: Sequence[bytes], most: int = 4) -> bytes:
+    """One of the documents with pieces cut out, doubled, or put in."""
+    data = draw(st.sampled_from(originals))
+    for _ in range(draw(st.integers(1, most))):
+        begin = draw(st.integers(0, len(data)))
+        end = min(len(data), begin + draw(st.integers(0, 40)))
+        piece = draw(st.sampled_from(FRAGMENTS) | st.just(data[begin:end] * 2) | st.binary(max_size=4) | st.just(b""))
+        data = data[:begin] + piece + data[end:]
+    return data

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from oadr_core.engine import SendReply
+from oadr_core.errors import shown
 from oadr_core.model import ServiceName
 
 Scope = MutableMapping[str, Any]
@@ -33,7 +34,7 @@ _SERVICES: Final = frozenset(ServiceName)
 _XML: Final = (b"content-type", b"application/xml")
 _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 _ENCODERS: Final[dict[str, Callable[[bytes], bytes]]] = {
-    "gzip": lambda data: gzip.compress(data, mtime=0),
+    "gzip": lambda data: gzip.compress(data, 6, mtime=0),
     "deflate": zlib.compress,
 }
 
@@ -87,7 +88,7 @@ class VtnApp:
             body = await self._body(headers, receive)
         except Refused as refused:
             peer = (scope.get("client") or ("somebody",))[0]
-            logger.warning("%s: HTTP %d to %s: %s", _path(scope), refused.status, peer, refused.text)
+            logger.warning("HTTP %d to %s at %s: %s", refused.status, peer, shown(_path(scope)), refused.text)
             await _send(send, refused.status, refused.text.encode(), (_TEXT, *refused.headers))
             return
         if body is None:
@@ -95,7 +96,7 @@ class VtnApp:
         try:
             reply = self._answer(service, body)
         except Exception:  # a bug of ours must not end the server; the peer may try again (PS 9.1.5)
-            logger.exception("%s: HTTP 500", _path(scope))
+            logger.exception("HTTP 500 to %s", service)
             await _send(send, HTTPStatus.INTERNAL_SERVER_ERROR, b"", ())
             return
         if reply.payload is None and reply.status != HTTPStatus.OK:

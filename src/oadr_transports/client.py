@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import anyio
@@ -43,7 +42,11 @@ from .eventdict import EventDict, event_dict
 from .handlers import call
 from .http import HttpCarrier, Reply
 from .log import logger
+from .notes import Notes
 from .offers import ReportOffers
+
+if TYPE_CHECKING:
+    from oadr_core.security import Signer, Trust
 
 HANDLERS: Final = ("on_event", "on_update_event")
 HOOKS: Final = (
@@ -53,8 +56,8 @@ HOOKS: Final = (
     "before_parse_xml",
     "after_parse_xml",
 )
-_NOTIFICATION_BUFFER: Final = 1_000
-"""Notifications that wait for a slow reader of :meth:`OpenADRClient.notifications`; then the oldest are dropped."""
+NOTES: Final = 1_000
+"""Notifications that wait for one slow reader: hours of a VEN's life."""
 
 Handler = Callable[[EventDict], Any]
 
@@ -118,10 +121,13 @@ class OpenADRClient(ReportOffers):
             default_opt=_checked_opt(default_opt),
         )
         self._tls = self._tls_context(passphrase, check_hostname)
+        self._show_fingerprint = show_fingerprint
+        self._signer = None if disable_signature or cert is None else _signer(self._files, passphrase)
+        self._trust = None if vtn_fingerprint is None else _trust(vtn_fingerprint)
         self._debug = debug
         self._handlers: dict[str, Handler] = {}
         self._hooks: dict[str, list[Callable[..., Any]]] = {name: [] for name in HOOKS}
-        self._readers: list[Any] = []
+        self._readers: set[Notes] = set()
         self._driver: VenDriver | None = None
         self._session: VenSession | None = None
         self._stop: anyio.Event | None = None
@@ -132,7 +138,9 @@ class OpenADRClient(ReportOffers):
             return None
         from .tls import client_context
 
-        return client_context(passphrase=passphrase, check_hostname=check_hostname, **self._files)
+        return client_context(
+            self._files["cert"], self._files["key"], passphrase, self._files["ca_file"], check_hostname
+        )
 
     # --- what the application offers --------------------------------------------------------------------------------
 
@@ -169,8 +177,10 @@ class OpenADRClient(ReportOffers):
         if self._driver is not None:
             raise LocalError("the client is running already")
         self._closed = True
-        config = evolve(self._config, reports=self._reports())
-        self._session = VenSession(config, key=secrets.token_bytes(32))
+        config = evolve(self._config, reports=self._reports(), xml_signature=self._signer is not None)
+        self._session = VenSession(config, key=secrets.token_bytes(32), signer=self._signer, trust=self._trust)
+        if self._signer is not None and self._show_fingerprint:
+            logger.info("the fingerprint of this VEN is %s; the VTN must know it", self._signer.fingerprint)
         self._stop, self._ended = anyio.Event(), anyio.Event()
         if "on_event" not in self._handlers:
             logger.warning("there is no on_event handler: events will be answered with %s", config.default_opt)
@@ -185,8 +195,6 @@ class OpenADRClient(ReportOffers):
         finally:
             self._driver, self._closed = None, False
             self._ended.set()
-            for reader in self._readers:
-                reader.close()
 
     async def stop(self) -> None:
         """End :meth:`run` and wait until it has ended. Does nothing when it does not run.
@@ -243,9 +251,10 @@ class OpenADRClient(ReportOffers):
         """The events that are known, as frozen objects."""
         return tuple(known.event for known in self._session.state.events.values()) if self._session else ()
 
-    @asynccontextmanager
-    async def notifications(self) -> AsyncIterator[AsyncIterator[Notification]]:
+    def notifications(self, *, limit: int = NOTES) -> Notes:
         """The typed face: everything that happens, as frozen objects, from now on.
+
+        At most ``limit`` wait for a slow reader, who then loses the oldest.
 
         ::
 
@@ -254,14 +263,7 @@ class OpenADRClient(ReportOffers):
                     match happening:
                         case EventReceived(event=event): ...
         """
-        send, receive = anyio.create_memory_object_stream[Notification](_NOTIFICATION_BUFFER)
-        self._readers.append(send)
-        try:
-            async with receive:
-                yield receive
-        finally:
-            self._readers.remove(send)
-            send.close()
+        return Notes(limit, self._readers)
 
     # --- what the session says --------------------------------------------------------------------------------------
 
@@ -271,11 +273,8 @@ class OpenADRClient(ReportOffers):
         return self._driver
 
     def _notified(self, notification: Notification) -> None:
-        for reader in self._readers:
-            try:
-                reader.send_nowait(notification)
-            except (anyio.WouldBlock, anyio.BrokenResourceError, anyio.ClosedResourceError):
-                logger.warning("a reader of notifications is too slow: %s is lost", type(notification).__name__)
+        for reader in tuple(self._readers):
+            reader.put(notification)
         driver = self._running()
         if isinstance(notification, DecisionNeeded):
             driver.start(self._decide, driver, notification)
@@ -395,6 +394,19 @@ def _checked_files(cert: Any, key: Any, ca_file: Any) -> dict[str, str | None]:
     if (cert is None) != (key is None):
         raise LocalError("cert and key belong together: give both or neither", path="key" if key is None else "cert")
     return found
+
+
+def _signer(files: dict[str, str | None], passphrase: str | None) -> Signer:
+    from oadr_core.security import Signer
+
+    cert, key = Path(files["cert"] or ""), Path(files["key"] or "")
+    return Signer.from_pem(cert.read_bytes(), key.read_bytes(), None if passphrase is None else passphrase.encode())
+
+
+def _trust(vtn_fingerprint: str) -> Trust:
+    from oadr_core.security import Trust
+
+    return Trust(fingerprints=(vtn_fingerprint,))
 
 
 def _checked_opt(opt: str) -> OptType:

@@ -22,6 +22,15 @@ from .asgi import BASE_PATH, VtnApp
 GRACE_S: Final = 2
 """Seconds that requests under way get when the server stops."""
 _BACKLOG: Final = 2048
+_DEFAULTS: Final[dict[str, Any]] = {
+    "log_config": None,
+    "access_log": False,
+    "lifespan": "off",
+    "ws": "none",
+    "server_header": False,
+    "timeout_graceful_shutdown": GRACE_S,
+    "timeout_keep_alive": 75,  # above the usual poll intervals: no poll shall meet a closing connection
+}
 _ANY_HOST: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # told, not bound
 
 
@@ -38,7 +47,7 @@ class Server:
     def url(self) -> str:
         """The URL of the VTN, without the service."""
         host = _ANY_HOST.get(self.host, self.host)
-        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}/{self.base_path.strip('/')}"
+        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}/{self.base_path.strip('/')}".rstrip("/")
 
 
 class _Uvicorn(uvicorn.Server):
@@ -71,16 +80,7 @@ async def serve(
     except RuntimeError:
         raise RuntimeError("uvicorn runs under asyncio; under trio give `vtn.app` to another ASGI server") from None
     listener = _listen(host, port)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-        **options,
-    )
+    config = uvicorn.Config(app, **{**_DEFAULTS, **options})
     server = _Uvicorn(config)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_run, server, listener)

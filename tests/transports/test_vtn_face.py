@@ -123,9 +123,7 @@ async def test_messages_to_a_ven(vtn: Vtn) -> None:
         r_id="r",
         report_type=ReportType.USAGE,
         reading_type=ReadingType.DIRECT_READ,
-        oadr_sampling_rate=SamplingRate(
-            oadr_min_period=Duration(seconds=10), oadr_max_period=Duration(seconds=600)
-        ),
+        oadr_sampling_rate=SamplingRate(oadr_min_period=Duration(seconds=10), oadr_max_period=Duration(seconds=600)),
     )
     offer = Report(
         duration=Duration(seconds=3600),

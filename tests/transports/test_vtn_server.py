@@ -12,7 +12,7 @@ import anyio
 import httpx2
 import pytest
 
-from oadr_core import LocalError, decode, encode
+from oadr_core import decode, encode
 from oadr_core.model import (
     CreatedEvent,
     CreatePartyRegistration,
@@ -32,7 +32,6 @@ from oadr_core.vtn import (
     EventStatusChanged,
     OptReceived,
     VenRegistered,
-    build_event,
 )
 from oadr_transports import Vtn
 

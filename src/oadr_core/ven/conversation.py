@@ -50,6 +50,7 @@ MOST_DRAINED: Final = 16
 NOT_REGISTERED: Final = frozenset({"452", "463"})
 """Codes with which a VTN answers a VEN that it does not know (R500, R517)."""
 _SHOWN: Final = 200
+_FORBIDDEN: Final = 403
 
 OnReply = Callable[[Turn, Outgoing, Payload | None], None]
 OnRequest = Callable[[Turn, Payload], None]
@@ -118,7 +119,7 @@ def on_reply(turn: Turn, arrived: ReplyArrived) -> None:
     payload = arrived.payload
     if payload is None and arrived.data.strip():
         try:
-            payload = decode(arrived.data).payload
+            payload = _open(turn, arrived.data)
         except RemoteError as error:
             _failed(turn, flight, Failure.UNREADABLE, _unreadable(arrived.data, error))
             return
@@ -129,10 +130,25 @@ def on_reply(turn: Turn, arrived: ReplyArrived) -> None:
         _answered(turn, flight, payload)
 
 
+def _open(turn: Turn, data: bytes) -> Payload:
+    """Read unauthenticated bytes; where the VTN must sign, build the message only from what it has signed (R514)."""
+    if turn.trust is None:
+        return decode(data).payload
+    from ..security import ReplayGuard, SignedEnvelope, open_envelope  # an extra, and not needed without trust
+
+    envelope = open_envelope(data, trust=turn.trust, now=turn.now.wall)
+    if isinstance(envelope, SignedEnvelope):
+        guard = turn.state.guard or ReplayGuard(window=turn.trust.window)
+        turn.set(guard=guard.accept(envelope.timestamp, envelope.nonce, now=turn.now.wall))
+    return envelope.payload
+
+
 def _unreadable(data: bytes, error: RemoteError) -> str:
     start = data.lstrip()[:14].lower()
     if start.startswith((b"<html", b"<!doctype html")):
         return "the reply is an HTML page, not an OpenADR message"
+    if error.status == _FORBIDDEN:
+        return f"the reply is not believed: {error}"
     return f"the reply is not an OpenADR message: {error}"
 
 

@@ -48,7 +48,7 @@ def begin(turn: Turn) -> None:
     """Register; under the same registration if there is one (R402)."""
     known = turn.state.registration
     keep = tuple(entry for entry in turn.state.outbox if not isinstance(entry.payload, WHILE_UNREGISTERED[:2]))
-    turn.set(phase=Phase.REGISTERING, register_at=None, outbox=keep if known else ())
+    turn.set(phase=Phase.REGISTERING, register_at=None, outbox=keep if known else (), cancel_wanted=False)
     if turn.config.query_first and known is None:
         turn.post(ServiceName.EI_REGISTER_PARTY, QueryRegistration(request_id=turn.token("query")))
     else:
@@ -107,6 +107,10 @@ def on_created(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
             again=again,
         )
     )
+    if turn.state.cancel_wanted:
+        turn.set(cancel_wanted=False)
+        cancel(turn)
+        return
     # R405, R309: metadata and oadrRequestEvent come before everything else. R306: metadata ends all report requests.
     turn.set(jobs={})
     offer_reports(turn)
@@ -202,6 +206,10 @@ def on_cancelled_by_vtn(turn: Turn, payload: Payload) -> None:
 def cancel(turn: Turn) -> None:
     """End the registration from this side; it is forgotten when the VTN has answered."""
     registration = turn.state.registration
+    flight = turn.state.flight
+    if registration is None and flight is not None and isinstance(flight.payload, CreatePartyRegistration):
+        turn.set(cancel_wanted=True)  # the VTN may have registered this VEN already: cancel when it says so
+        return
     if registration is None:
         turn.set(phase=Phase.IDLE, register_at=None, outbox=())
         return

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
-
-import attrs
+from typing import TYPE_CHECKING, Any, Final
 
 from ..engine import ExchangeFailed, Input, Now, Output, ReplyArrived, SendRequest, Tick
+from ..engine.chance import token
+from ..engine.copying import evolve
 from ..errors import LocalError
 from ..model import OptType
 from ..wire import encode
@@ -21,6 +21,9 @@ from . import conversation, events, registration, reports
 from .config import VenConfig
 from .messages import CancelRegistration, Decide, PollNow, ProvideReport, Reading, Register
 from .state import Phase, Registration, Turn, VenState
+
+if TYPE_CHECKING:
+    from ..security import Signer, Trust
 
 
 def _register(turn: Turn, command: Register) -> None:
@@ -62,15 +65,27 @@ class VenSession:
     is restored gets the same one. ``wire=False`` leaves out the bytes: requests bear only their payload, and
     replies are given as payload.
 
+    ``signer`` signs what is sent; ``trust`` says whose signatures are believed, and then nothing else is (R514).
+
     Raises :class:`~oadr_core.errors.LocalError` for a key that is too short.
     """
 
-    def __init__(self, config: VenConfig, *, key: bytes, wire: bool = True) -> None:
+    def __init__(
+        self,
+        config: VenConfig,
+        *,
+        key: bytes,
+        wire: bool = True,
+        signer: Signer | None = None,
+        trust: Trust | None = None,
+    ) -> None:
         if len(key) < 16:
             raise LocalError(f"a key of at least 16 bytes is expected, not {len(key)}", path="VenSession/key")
         self._config = config
         self._key = key
         self._wire = wire
+        self._signer = signer
+        self._trust = trust
         self._state = VenState()
 
     # --- the door ---------------------------------------------------------------------------------------------------
@@ -84,11 +99,11 @@ class VenSession:
         reducer = INPUTS.get(type(input))
         if reducer is None:
             raise LocalError(f"a VenSession does not take {type(input).__name__}")
-        turn = Turn(self._config, self._key, self._state, now)
+        turn = Turn(self._config, self._key, self._state, now, self._trust)
         conversation.advance(turn)
         reducer(turn, input)
         _advance(turn)
-        outputs = tuple(self._written(output) for output in turn.outputs)
+        outputs = tuple(self._written(output, now) for output in turn.outputs)
         self._state = turn.state
         return outputs
 
@@ -146,10 +161,16 @@ class VenSession:
         """What the VTN has told about the registration; ``None`` without one."""
         return self._state.registration
 
-    def _written(self, output: Output) -> Output:
-        if self._wire and isinstance(output, SendRequest):
-            return attrs.evolve(output, data=encode(output.payload))
-        return output
+    def _written(self, output: Output, now: Now) -> Output:
+        if not self._wire or not isinstance(output, SendRequest):
+            return output
+        if self._signer is None:
+            return evolve(output, data=encode(output.payload))
+        from ..security import seal  # an extra, and not needed without a signer
+
+        # Each attempt is an exchange of its own, so a repetition gets a fresh time and nonce.
+        nonce = token(self._key, "nonce", output.exchange)
+        return evolve(output, data=seal(output.payload, signer=self._signer, now=now.wall, nonce=nonce))
 
 
 def _advance(turn: Turn) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
@@ -19,6 +19,9 @@ from ..engine.chance import token
 from ..model import Event, EventResponse, EventStatus, OptType, Payload, ReportRequest, ServiceName
 from .config import VenConfig
 from .messages import Reading
+
+if TYPE_CHECKING:
+    from ..security import ReplayGuard, Trust
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -152,6 +155,10 @@ class VenState:
     retry_at: float | None = None
     """While the VTN is away nothing is sent before this (on mono)."""
     register_at: float | None = None
+    cancel_wanted: bool = False
+    """The application ended the registration while it was being made."""
+    guard: ReplayGuard | None = None
+    """What the VTN has signed lately, where signatures are checked (R514)."""
 
 
 class Turn:
@@ -160,7 +167,8 @@ class Turn:
     The reducers change ``state`` and append to ``outputs``; if one of them raises, the session drops the turn.
     """
 
-    def __init__(self, config: VenConfig, key: bytes, state: VenState, now: Now) -> None:
+    def __init__(self, config: VenConfig, key: bytes, state: VenState, now: Now, trust: Trust | None = None) -> None:
+        self.trust = trust
         self.config = config
         self.key = key
         self.state = state

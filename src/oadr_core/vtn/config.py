@@ -111,7 +111,8 @@ class VtnConfig:
     handed out again after this time (R52, R500). ``tries``: how often a message of the mailbox is handed out
     before it is given up. ``never_tries``: how often an event that wants no answer is distributed, since
     nobody says that it arrived. ``market_context``: of events that name none. ``admitted``: who may register;
-    ``None`` means everyone. ``reports`` and ``limits``: see there.
+    ``None`` means everyone. A VEN that registers without IDs is known by its certificate, else by its name
+    (R406). ``reports`` and ``limits``: see there.
 
     Raises :class:`~oadr_core.errors.LocalError`, which names the field.
     """

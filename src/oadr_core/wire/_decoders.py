@@ -20,7 +20,7 @@ from ..model.declare import Choice, FieldSpec, Kind, Opaque, Scalar, fields_of
 from ..model.namespaces import expand
 from . import opaque
 from ._compile import Source, alternatives
-from .convert import converters
+from .convert import BLANK, converters
 
 Decoder = Callable[[Element], Any]
 _FEW: Final = 3
@@ -64,6 +64,11 @@ def _blank(cls: type) -> type:
     return type(cls.__name__, cls.__bases__, {"__slots__": cls.__slots__, "__setattr__": object.__setattr__})  # type: ignore[attr-defined]  # attrs makes slots
 
 
+def _has_text(element: Element) -> bool:
+    """True for text where an element without children stands for an empty list; elsewhere decode has looked for it."""
+    return bool((element.text or "").strip(BLANK))
+
+
 def _content(out: Source, depth: int, element: str, cls: type, target: str) -> None:
     """Read the children and attributes of an element into an object."""
     specs = fields_of(cls)
@@ -103,6 +108,8 @@ def _sequence(out: Source, depth: int, element: str, specs: list[FieldSpec], val
     out.add(depth, f"{k}.append({out.bind(_END, 'END')})")
     out.add(depth, f"{n} = 0")
     out.add(depth, f"{c} = {k}[0]; {t} = {c}.tag")
+    if not any(spec.minimum for spec in specs):
+        out.add(depth, f"if {t} is None and {out.bind(_has_text, 'has_text')}({element}): raise Mismatch")
     step = f"{n} += 1; {c} = {k}[{n}]; {t} = {c}.tag"
     for spec in specs:
         value = values[spec.name]
@@ -185,8 +192,8 @@ def _wrapped(out: Source, depth: int, c: str, t: str, step: str, spec: FieldSpec
     out.add(depth + 2, f"if {child}.tag != {out.tag(spec.path[spec.repeats])}: raise Mismatch")
     _path(out, depth + 2, child, spec.path[spec.repeats + 1 :], spec.kind, item)
     out.add(depth + 2, f"{target}.append({item})")
-    if not spec.wrapper:
-        out.add(depth + 1, f"if not {target}: raise Mismatch")
+    stray = f" and {out.bind(_has_text, 'has_text')}({element})" if spec.wrapper else ""
+    out.add(depth + 1, f"if not {target}{stray}: raise Mismatch")
     out.add(depth + 1, f"{target} = tuple({target})")
     out.add(depth + 1, step)
     absent = "raise Mismatch" if spec.minimum else f"{target} = {'None' if spec.wrapper else '()'}"

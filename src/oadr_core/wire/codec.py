@@ -154,7 +154,9 @@ def _decode_fast(root: Element) -> Envelope | None:
         return None
     message = signed_object[0]
     cls = _CLASSES.get(message.tag)
-    if cls is None or root.keys() or (root.text or "").strip(BLANK):
+    if cls is None or root.keys():
+        return None
+    if any(text and text.strip(BLANK) for e in (root, signed_object, message) for text in (e.text, e.tail)):
         return None
     identifiers: set[str] = set()
     for signature in signatures:

@@ -19,6 +19,7 @@ from .convert import BLANK, read_identifier
 from .uris import is_reference
 
 _DS: Final = NAMESPACES["ds"]
+_MESSAGES: Final = frozenset({"", *NAMESPACES.values()} - {_DS})
 _CONTENT: Final = {
     "Signature": "SignedInfo SignatureValue KeyInfo? Object*",
     "SignedInfo": "CanonicalizationMethod SignatureMethod Reference+",
@@ -72,6 +73,9 @@ def signature_faults(signature: Element, identifiers: set[str]) -> Iterator[tupl
 
     ``identifiers`` are the Ids of the document that are known already; those of the signature are added.
     """
+    for element in signature.iter():
+        if element.tag[1:].rpartition("}")[0] in _MESSAGES:
+            yield element, "Signature", f"a part of a message in a signature: {shown(element.tag)}"
     stack = [(signature, "Signature")]
     while stack:
         element, path = stack.pop()
@@ -119,8 +123,9 @@ def _identifier(text: str, identifiers: set[str]) -> Iterator[str]:
 
 
 def _token(element: Element) -> str:
+    """What stands for an element in a content model."""
     namespace, _, local = element.tag[1:].rpartition("}")
-    return local if namespace == _DS else "_" if namespace else "none"
+    return local if namespace == _DS else "_"
 
 
 @cache

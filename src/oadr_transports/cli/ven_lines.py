@@ -5,7 +5,7 @@ It stands alone as a table from notifications to words, for people and for progr
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 from oadr_core.engine import Notification
@@ -57,7 +57,7 @@ class VenLines:
         if words is not None:
             words(self._speaker, happening)
 
-    def hook(self, name: str) -> Callable[[str], None]:
+    def hook(self, name: str) -> Callable[[str], Awaitable[None]]:
         """A hook of the client that says which message passes."""
         way, arrow = _WAYS[name]
 
@@ -66,7 +66,7 @@ class VenLines:
             what = message_name(data) if data else "nothing"
             self._speaker.say("message", f"{arrow} {what} ({len(data)} bytes)", direction=way, message=what, bytes=len(data))
 
-        return passed  # type: ignore[return-value]  # hooks may be async
+        return passed
 
 
 def _registered(speaker: Speaker, note: Registered) -> None:

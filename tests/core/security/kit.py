@@ -85,8 +85,8 @@ def key_bytes(name: str, passphrase: bytes | None = None, encoding: str = "PEM",
 
 
 @cache
-def signer(name: str, style: Style = Style.OBJECT, issuer: str | None = None) -> Signer:
-    return Signer.from_pem(pem(certificate(name, issuer)), key_bytes(name), style=style)
+def signer(name: str, style: Style = Style.OBJECT) -> Signer:
+    return Signer.from_pem(pem(certificate(name)), key_bytes(name), style=style)
 
 
 def trust(*names: str, **settings: Any) -> Trust:

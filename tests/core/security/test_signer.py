@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import timedelta, timezone
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -64,7 +64,11 @@ def test_secret_is_not_shown() -> None:
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize(
     ("passphrase", "given", "complaint"),
-    [(SECRET, None, "encrypted, and there is no passphrase"), (SECRET, b"", "encrypted"), (SECRET, b"x", "passphrase is wrong")],
+    [
+        (SECRET, None, "encrypted, and there is no passphrase"),
+        (SECRET, b"", "encrypted, and there is no passphrase"),
+        (SECRET, b"x", "passphrase is wrong"),
+    ],
 )
 def test_wrong_passphrase(name: str, passphrase: bytes, given: bytes | None, complaint: str) -> None:
     for encoding in ("PEM", "DER"):
@@ -95,10 +99,11 @@ def test_certificate_where_a_key_is_expected() -> None:
         Signer.from_pem(pem(certificate("rsa")), pem(certificate("rsa")))
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:40] + b"\0\0\0" + data[43:], lambda data: b"\x30\x03\x02\x01\x00"])
-def test_damaged_certificate(damage: object) -> None:
-    with pytest.raises(LocalError, match="not an X.509 certificate"):
-        Signer.from_pem(damage(der(certificate("rsa"))), key_bytes("rsa"))  # type: ignore[operator]
+def test_damaged_certificate() -> None:
+    made = der(certificate("rsa"))
+    for damaged in (made[:4] + b"\x04" + made[5:], b"\x30\x03\x02\x01\x00"):
+        with pytest.raises(LocalError, match=r"not an X\.509 certificate"):
+            Signer.from_pem(damaged, key_bytes("rsa"))
 
 
 @pytest.mark.rule("R68")
@@ -140,7 +145,5 @@ def test_naive_time_and_unfit_nonces_are_refused() -> None:
 
 def test_zone_of_now_does_not_matter() -> None:
     signer = Signer.from_pem(pem(certificate("ec")), key_bytes("ec"))
-    from datetime import timezone
-
     east = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
     assert seal(POLL, signer=signer, now=east, nonce=NONCE) == seal(POLL, signer=signer, now=NOW, nonce=NONCE)

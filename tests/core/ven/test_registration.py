@@ -174,6 +174,18 @@ def test_own_cancellation_ends_when_the_vtn_confirms() -> None:
     assert bench.expect(CreatePartyRegistration).registration_id is None
 
 
+def test_cancellation_while_the_registration_is_under_way_waits_for_it() -> None:
+    bench = Bench()
+    bench.put(Register())
+    bench.put(CancelRegistration())
+    bench.answer(registration())
+    assert bench.expect(CancelPartyRegistration).registration_id == "reg-1"
+    bench.answer(CanceledPartyRegistration(ei_response=OK))
+    assert bench.session.registration is None
+    bench.wait(100)
+    assert bench.idle
+
+
 @pytest.mark.rule("R402")
 def test_reregistration_is_acknowledged_and_keeps_the_ids() -> None:
     bench = Bench()

@@ -325,9 +325,7 @@ def test_order_is_active_by_priority_then_start(world: World, ven: Ven) -> None:
         ("one-late", 1, 25),
         ("one-early", 1, 20),
     ]:
-        world.publish(
-            in_=start * MINUTE, event_id=name, priority=priority, intervals=[(HOUR, 1)], start_after=HOUR
-        )
+        world.publish(in_=start * MINUTE, event_id=name, priority=priority, intervals=[(HOUR, 1)], start_after=HOUR)
     world.publish(in_=MINUTE, event_id="over", start_after=2 * HOUR)
     world.sleep(40 * MINUTE)
     order = ["one-early", "one-late", "two", "zero", "none", sooner, later, "over"]

@@ -1,4 +1,4 @@
-"""A hostile VEN: whatever it sends, in whatever order, nothing raises, each request has one reply, tables stay small."""
+"""A hostile VEN: whatever it sends, nothing raises, each request has one reply, and tables stay small."""
 
 from __future__ import annotations
 
@@ -13,27 +13,47 @@ from oadr_core.engine import Now, Output, RequestArrived, SendReply, Tick
 from oadr_core.engine.copying import evolve
 from oadr_core.model import (
     CreatedEvent,
+    CreateOpt,
     CreatePartyRegistration,
+    Duration,
+    EiCreatedEvent,
+    EiResponse,
+    EiTarget,
     EventResponse,
+    Interval,
+    OptReason,
+    OptType,
     Payload,
     Poll,
+    Properties,
     QualifiedEventID,
+    ReadingType,
+    RegisterReport,
+    Report,
+    ReportDescription,
+    ReportName,
+    ReportPayload,
+    ReportType,
     RequestEvent,
     ServiceName,
+    UpdateReport,
 )
 from oadr_core.vtn import CancelEvent, PublishEvent, VtnConfig, VtnLimits, VtnSession, build_event
 from oadr_core.vtn.routes import ROUTES
 from tests.core.vtn.world import HOUR, MINUTE, START
 from tests.strategies import payloads
 
-LIMITS = VtnLimits(vens=3, mailbox=4, reports=3, data_points=6, schedules=3, periods=3, events=5, finished_events=2)
+LIMITS = VtnLimits(vens=2, mailbox=1, reports=2, data_points=4, schedules=2, periods=2, events=5, finished_events=2)
 
 Step = tuple[str, Any]
 
 steps = st.one_of(
     st.tuples(st.just("message"), payloads()),
     st.tuples(st.just("poll"), st.none()),
-    st.tuples(st.just("register"), st.sampled_from(["a", "b", ""])),
+    st.tuples(st.just("register"), st.sampled_from(["a", "b", "c", ""])),
+    st.tuples(st.just("offer"), st.integers(0, 3)),
+    st.tuples(st.just("values"), st.integers(0, 10**15 - 1)),
+    st.tuples(st.just("schedule"), st.sampled_from(["r1", "r2", "r3"])),
     st.tuples(st.just("answer"), st.integers(0, 2)),
     st.tuples(st.just("misdirect"), payloads()),
     st.tuples(st.just("garble"), st.tuples(payloads(), st.integers(0, 500), st.binary(max_size=3))),
@@ -42,6 +62,29 @@ steps = st.one_of(
     st.tuples(st.just("cancel"), st.none()),
     st.tuples(st.just("wait"), st.integers(1, 7200)),
 )
+
+
+OFFER = Report(
+    oadr_report_description=(
+        ReportDescription(r_id="r", report_type=ReportType.USAGE, reading_type=ReadingType.DIRECT_READ),
+    ),
+    report_request_id="0",
+    report_specifier_id="s0",
+    report_name=ReportName.METADATA_TELEMETRY_USAGE,
+    created_date_time=START,
+)
+OPT = CreateOpt(
+    opt_id="o",
+    opt_type=OptType.OPT_IN,
+    opt_reason=OptReason.X_SCHEDULE,
+    ven_id="x",
+    vavailability=(Properties(dtstart=START, duration=Duration(seconds=60)),),
+    created_date_time=START,
+    request_id="c",
+)
+
+
+BEGINNING: list[Step] = [("register", "a"), ("offer", 1)]
 
 
 class Attack:
@@ -82,6 +125,17 @@ class Attack:
             self.send(Poll(ven_id="x"))
         elif kind == "register":
             self.send(CreatePartyRegistration(request_id="r", oadr_ven_name=detail, oadr_http_pull_model=True))
+        elif kind == "offer":
+            reports = tuple(evolve(OFFER, report_specifier_id=f"s{n}") for n in range(detail))
+            self.send(RegisterReport(request_id="o", oadr_report=reports, ven_id="x"))
+        elif kind == "values":
+            interval = Interval(
+                duration=Duration(seconds=detail), stream_payload_base=(ReportPayload(r_id="r", payload_base=1.0),)
+            )
+            report = evolve(OFFER, oadr_report_description=(), dtstart=START, intervals=(interval,) * 2)
+            self.send(UpdateReport(request_id="u", oadr_report=(report,), ven_id="x"))
+        elif kind == "schedule":
+            self.send(evolve(OPT, ei_target=EiTarget(resource_id=(detail,))))
         elif kind == "answer":
             self.answer(detail)
         elif kind == "misdirect":
@@ -103,8 +157,6 @@ class Attack:
             self.outputs.append(self.session.handle(Tick(), self.now))
 
     def answer(self, number: int) -> None:
-        from oadr_core.model import EiCreatedEvent, EiResponse, OptType
-
         responses = tuple(
             EventResponse(
                 request_id="x",
@@ -160,9 +212,9 @@ def run(script: list[Step], key: bytes = b"k") -> Attack:
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-@given(st.lists(steps, max_size=25))
+@given(st.lists(steps, min_size=10, max_size=40))
 def test_every_request_has_one_valid_reply_and_tables_stay_small(validate: Any, script: list[Step]) -> None:
-    for data in run([("register", "a"), *script]).replies:
+    for data in run([*BEGINNING, *script]).replies:
         if data:
             validate(data)
 
@@ -170,5 +222,5 @@ def test_every_request_has_one_valid_reply_and_tables_stay_small(validate: Any, 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(st.lists(steps, max_size=15))
 def test_same_inputs_and_key_give_the_same_bytes(script: list[Step]) -> None:
-    script = [("register", "a"), *script]
+    script = [*BEGINNING, *script]
     assert run(script).outputs == run(script).outputs

@@ -88,9 +88,7 @@ def test_response_that_repeats_a_request_id_settles_that_message(world: World) -
 def test_response_with_an_error_settles_the_oldest_message_and_is_told(world: World) -> None:
     ven = world.ven()
     ven.drain()
-    world.send(
-        Response(ei_response=EiResponse(response_code="459", response_description="what?"), ven_id=ven.ven_id)
-    )
+    world.send(Response(ei_response=EiResponse(response_code="459", response_description="what?"), ven_id=ven.ven_id))
     [trouble] = world.said(Trouble)
     assert (trouble.code, type(trouble.lost)) == ("459", RegisterReport)
     assert "what?" in trouble.text

@@ -141,9 +141,7 @@ BROKEN = [
 @pytest.mark.rule("R111")
 @pytest.mark.rule("R116")
 @pytest.mark.parametrize(("rule", "path", "make"), BROKEN, ids=[f"{rule}-{path}" for rule, path, _ in BROKEN])
-def test_event_that_breaks_a_rule_is_refused(
-    world: World, rule: str, path: str, make: Callable[[], EiEvent]
-) -> None:
+def test_event_that_breaks_a_rule_is_refused(world: World, rule: str, path: str, make: Callable[[], EiEvent]) -> None:
     with pytest.raises(LocalError) as caught:
         world.tell(PublishEvent(event=make()))
     assert caught.value.rule == rule
@@ -204,9 +202,7 @@ def test_new_event_is_not_cancelled(world: World) -> None:
 
 
 @pytest.mark.rule("R104")
-@pytest.mark.parametrize(
-    ("name", "kind"), [(name, kind) for name, types in SIGNALS.items() for kind in types], ids=str
-)
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name, types in SIGNALS.items() for kind in types], ids=str)
 def test_every_well_known_signal_is_published_in_its_usual_unit(world: World, name: str, kind: SignalType) -> None:
     world.publish(signal_name=name, signal_type=kind, intervals=[(MINUTE, 1)])
     ven = world.ven()
@@ -260,13 +256,11 @@ def test_targeted_ven_is_the_recipient(world: World) -> None:
     one, other = world.ven("one"), world.ven("other")
     event_id = world.publish(targets={"ven_id": [one.ven_id]})
     assert world.session.events[event_id].ven_ids == (one.ven_id,)
-    with pytest.raises(LocalError, match="R63|targeted"):
+    with pytest.raises(LocalError, match=r"R63|targeted"):
         world.publish(targets={"ven_id": [one.ven_id]}, ven_ids=(other.ven_id,))
     with pytest.raises(LocalError, match="published for"):
         world.tell(
-            ModifyEvent(
-                event=change_event(world.session.events[event_id].event, targets={"ven_id": [other.ven_id]})
-            )
+            ModifyEvent(event=change_event(world.session.events[event_id].event, targets={"ven_id": [other.ven_id]}))
         )
 
 
@@ -344,7 +338,7 @@ def test_finished_cancelled_and_unknown_events_do_not_change(world: World) -> No
     world.tell(CancelEvent(event_id=dead))
     world.sleep(2 * HOUR)
     for event_id in (over, dead):
-        with pytest.raises(LocalError, match="completed|cancelled"):
+        with pytest.raises(LocalError, match=r"completed|cancelled"):
             change(world, event_id, priority=1)
     with pytest.raises(LocalError, match="completed"):
         world.tell(CancelEvent(event_id=over))

@@ -103,9 +103,7 @@ def test_renewal_keeps_the_registration_and_what_is_known(world: World) -> None:
     event_id = world.publish()
     ven.answer(ven.poll())
     ven.register(registration_id=ven.registration_id, ven_id=ven.ven_id, oadr_ven_name="renamed")
-    assert world.last == [
-        VenReregistered(ven_id=ven.ven_id, ven_name="renamed", registration_id=ven.registration_id)
-    ]
+    assert world.last == [VenReregistered(ven_id=ven.ven_id, ven_name="renamed", registration_id=ven.registration_id)]
     assert world.session.opts(event_id)[ven.ven_id].answered == 0
     assert world.session.vens[ven.ven_id].ven_name == "renamed"
 

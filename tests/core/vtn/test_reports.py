@@ -101,9 +101,7 @@ def register(world: World, ven: Ven, *reports: Report) -> Any:
 
 
 def confirm(world: World, ven: Ven, *ids: str, code: str = "200") -> Any:
-    answer = CreatedReport(
-        ei_response=EiResponse(response_code=code), oadr_pending_reports=ids, ven_id=ven.ven_id
-    )
+    answer = CreatedReport(ei_response=EiResponse(response_code=code), oadr_pending_reports=ids, ven_id=ven.ven_id)
     return world.send(answer)
 
 
@@ -456,16 +454,12 @@ def test_operator_asks_and_stops(quiet: World) -> None:
     assert [point.r_id for point in request.report_specifier.specifier_payload] == ["b"]
     assert request.report_specifier.report_back_duration == Duration(seconds=60)
     confirm(quiet, ven, made.report_request_id)
-    quiet.tell(
-        StopReports(ven_id=ven.ven_id, report_request_ids=(made.report_request_id,), report_to_follow=True)
-    )
+    quiet.tell(StopReports(ven_id=ven.ven_id, report_request_ids=(made.report_request_id,), report_to_follow=True))
     stop = ven.poll()
     assert isinstance(stop, CancelReport)
     assert (stop.report_request_id, stop.report_to_follow) == ((made.report_request_id,), True)
     # the EPRI C++ VEN still lists the cancelled request
-    answer = CanceledReport(
-        ei_response=EiResponse(), oadr_pending_reports=(made.report_request_id,), ven_id=ven.ven_id
-    )
+    answer = CanceledReport(ei_response=EiResponse(), oadr_pending_reports=(made.report_request_id,), ven_id=ven.ven_id)
     assert isinstance(quiet.send(answer), Response)
     assert quiet.last == [ReportRequestStopped(ven_id=ven.ven_id, report_request_ids=(made.report_request_id,))]
     assert not quiet.session.vens[ven.ven_id].requests
@@ -578,9 +572,7 @@ def test_ven_asks_for_our_metadata(world: World, riding: bool) -> None:
     ven = world.ven()
     ven.settle()
     if riding:
-        answer = RegisteredReport(
-            ei_response=EiResponse(), oadr_report_request=(wish(METADATA),), ven_id=ven.ven_id
-        )
+        answer = RegisteredReport(ei_response=EiResponse(), oadr_report_request=(wish(METADATA),), ven_id=ven.ven_id)
         reply = world.send(answer)
     else:
         request = CreateReport(request_id="c", oadr_report_request=(wish(METADATA),), ven_id=ven.ven_id)

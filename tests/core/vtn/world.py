@@ -172,9 +172,7 @@ class Ven:
         return self.created(*(self.opt(message.request_id, event, opt, code) for event in message.oadr_event))
 
     def created(self, *responses: EventResponse, code: str = "200") -> Any:
-        body = EiCreatedEvent(
-            ei_response=EiResponse(response_code=code), event_responses=responses, ven_id=self.ven_id
-        )
+        body = EiCreatedEvent(ei_response=EiResponse(response_code=code), event_responses=responses, ven_id=self.ven_id)
         return self.world.send(CreatedEvent(ei_created_event=body))
 
     def opt(

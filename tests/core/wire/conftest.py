@@ -1,0 +1,24 @@
+"""Fixtures of the wire tests: the schema as a judge of bytes, and as a source of documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import strategies as st
+from lxml import etree
+
+from tests.documents import Node, SchemaFiles, schema_path
+
+
+@pytest.fixture(scope="session")
+def is_valid(official_schema: etree.XMLSchema) -> Callable[[bytes], bool]:
+    """What the official schema thinks of a document."""
+    return lambda document: bool(official_schema.validate(etree.fromstring(document)))
+
+
+@pytest.fixture(scope="session")
+def schema_documents() -> st.SearchStrategy[Node]:
+    """Documents drawn from the schema's own files."""
+    files = SchemaFiles(schema_path())
+    return st.composite(files.document)()

@@ -1,0 +1,32 @@
+"""For any bytes, decode returns or raises RemoteError; nothing else ever leaves it, and what it returns can be written."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from oadr_core import RemoteError, decode, encode
+
+from tests.golden import annex_a, of_peers
+from tests.mutations import splices
+
+SAMPLES = [path.read_bytes() for path in [*annex_a(), *of_peers()]]
+
+
+@given(data=st.binary(max_size=200), strict=st.booleans())
+def test_arbitrary_bytes(data: bytes, strict: bool) -> None:
+    _read(data, strict)
+
+
+@given(data=splices(SAMPLES), strict=st.booleans())
+def test_bytes_that_were_a_message(data: bytes, strict: bool) -> None:
+    _read(data, strict)
+
+
+def _read(data: bytes, strict: bool) -> None:
+    try:
+        envelope = decode(data, strict=strict)
+    except RemoteError as error:
+        assert str(error)
+        assert str(error).isprintable()
+    else:
+        encode(envelope.payload)
