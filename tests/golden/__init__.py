@@ -1,20 +1,16 @@
-"""Messages as they were on the wire; see the README beside each folder for where they come from."""
+"""Messages as they were on the wire; see the README beside them for where they come from."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-WIRE = Path(__file__).parent / "wire"
+_WIRE = Path(__file__).parent / "wire"
 
+ANNEX_A = sorted((_WIRE / "annex_a").glob("*.xml"))
+"""Our own samples: valid against the schema and the rules."""
 
-def annex_a() -> list[Path]:
-    """Our own samples: valid against the schema and the rules."""
-    return sorted((WIRE / "annex_a").glob("*.xml"))
-
-
-def of_peers() -> list[Path]:
-    """Messages of other implementations; ``invalid`` in the name says what the schema thinks."""
-    return sorted((WIRE / "peers").rglob("*.xml"))
+PEERS = sorted((_WIRE / "peers").rglob("*.xml"))
+"""Messages of other implementations; ``invalid`` in the name says what the schema thinks."""
 
 
 def name(path: Path) -> str:

@@ -224,9 +224,12 @@ def on_cancelled(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
     response = getattr(reply, "ei_response", None)
     if isinstance(response, EiResponse) and not response.ok:
         return  # 452: it was told as trouble; the registration stands
+    wanted_again = turn.state.phase is Phase.REGISTERING
     _forget(turn)
     turn.set(phase=Phase.IDLE, register_at=None)
     turn.tell(RegistrationEnded(by_vtn=False, text="cancelled"))
+    if wanted_again:
+        begin(turn)
 
 
 def _forget(turn: Turn) -> None:

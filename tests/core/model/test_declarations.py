@@ -12,6 +12,11 @@ from oadr_core.model.declare import Choice, FieldSpec, Kind, fields_of
 from tests.documents import SchemaFiles, schema_path
 
 
+@pytest.fixture(scope="module")
+def schema_files() -> SchemaFiles:
+    return SchemaFiles(schema_path())
+
+
 def _classes() -> list[type]:
     found: list[type] = []
     todo: list[Kind] = list(MESSAGES.values())
@@ -57,8 +62,8 @@ def _in_order(cls: type) -> list[FieldSpec]:
     return [specs[field.name] for field in attrs.fields(cls)]
 
 
-def test_messages_are_those_of_the_schema() -> None:
-    assert {name.partition(":")[2] for name in MESSAGES} == set(SchemaFiles(schema_path()).messages())
+def test_messages_are_those_of_the_schema(schema_files: SchemaFiles) -> None:
+    assert {name.partition(":")[2] for name in MESSAGES} == set(schema_files.messages())
 
 
 def test_message_is_named_after_its_element() -> None:

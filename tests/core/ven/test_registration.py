@@ -186,6 +186,16 @@ def test_cancellation_while_the_registration_is_under_way_waits_for_it() -> None
     assert bench.idle
 
 
+def test_registration_wanted_while_the_cancellation_is_under_way_begins_anew() -> None:
+    bench = Bench()
+    bench.register()
+    bench.answer(nothing())
+    bench.put(CancelRegistration())
+    bench.put(Register())
+    bench.answer(CanceledPartyRegistration(ei_response=OK))
+    assert bench.expect(CreatePartyRegistration).registration_id is None
+
+
 @pytest.mark.rule("R402")
 def test_reregistration_is_acknowledged_and_keeps_the_ids() -> None:
     bench = Bench()

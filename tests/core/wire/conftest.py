@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from lxml import etree
 
 from tests.documents import Node, SchemaFiles, schema_path
+
+# Whole messages take long to draw; `--hypothesis-profile=thorough` is for a quiet hour.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+settings.register_profile("patient", parent=_PATIENT)
+settings.register_profile("thorough", parent=_PATIENT, max_examples=3000)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

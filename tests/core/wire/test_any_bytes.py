@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oadr_core import RemoteError, decode, encode
 
-from tests.golden import annex_a, of_peers
+from tests.golden import ANNEX_A, PEERS
 from tests.mutations import splices
 
-SAMPLES = [path.read_bytes() for path in [*annex_a(), *of_peers()]]
+SAMPLES = [path.read_bytes() for path in [*ANNEX_A, *PEERS]]
 
 
 @given(data=st.binary(max_size=200), strict=st.booleans())

@@ -11,13 +11,13 @@ from oadr_core import decode, encode
 from oadr_core.model import MESSAGES
 
 from tests.documents import meaning, message_of
-from tests.golden import annex_a, name, of_peers
+from tests.golden import ANNEX_A, PEERS, name
 
 Check = Callable[[bytes], None]
-ALL = [*annex_a(), *of_peers()]
+ALL = [*ANNEX_A, *PEERS]
 
 
-@pytest.mark.parametrize("path", annex_a(), ids=name)
+@pytest.mark.parametrize("path", ANNEX_A, ids=name)
 def test_sample_of_annex_a_is_read_without_complaint(path: Path) -> None:
     envelope = decode(path.read_bytes(), strict=True)
     assert envelope.deviations == ()
@@ -25,7 +25,7 @@ def test_sample_of_annex_a_is_read_without_complaint(path: Path) -> None:
 
 
 def test_annex_a_has_all_messages() -> None:
-    assert {type(decode(path.read_bytes()).payload) for path in annex_a()} == set(MESSAGES.values())
+    assert {type(decode(path.read_bytes()).payload) for path in ANNEX_A} == set(MESSAGES.values())
 
 
 @pytest.mark.parametrize("path", ALL, ids=name)
@@ -54,7 +54,7 @@ def test_signature_is_reported(path: Path) -> None:
     assert decode(path.read_bytes()).signed is ("signed" in path.name)
 
 
-@pytest.mark.parametrize("path", of_peers(), ids=name)
+@pytest.mark.parametrize("path", PEERS, ids=name)
 def test_every_deviation_says_where(path: Path) -> None:
     data = path.read_bytes()
     lines = data.count(b"\n") + 1

@@ -11,10 +11,10 @@ from oadr_core import RemoteError, decode, encode
 from oadr_core.errors import UnknownMessage
 
 from tests.documents import Node, manners, meaning, message_of, squashed
-from tests.golden import annex_a
+from tests.golden import ANNEX_A
 from tests.mutations import mutations
 
-ORIGINALS = [path.read_bytes() for path in annex_a()]
+ORIGINALS = [path.read_bytes() for path in ANNEX_A]
 
 
 @given(data=st.data())
