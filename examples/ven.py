@@ -39,7 +39,7 @@ client.add_report(
 client.add_handler("on_event", handle_event)
 
 loop = asyncio.new_event_loop()
-loop.create_task(client.run())
+running = loop.create_task(client.run())
 try:
     loop.run_forever()
 except KeyboardInterrupt:

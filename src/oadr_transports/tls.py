@@ -115,14 +115,17 @@ def explain(error: BaseException) -> str:
     """One line for people about a connection that failed: what it is and, where known, what to do. Never empty."""
     for each in _causes(error):
         if isinstance(each, ssl.SSLCertVerificationError):
-            return f"the peer's certificate is not accepted: {each.verify_message or 'no reason given'}"
+            return f"the peer's certificate is not accepted: {getattr(each, 'verify_message', '') or _said(each)}"
+        if isinstance(each, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+            return _HUNG_UP  # a refused client certificate may look like this in TLS 1.3
         if isinstance(each, ssl.SSLError):
-            known = _REASONS.get(each.reason or "")
-            return f"{known} ({each.reason})" if known else f"TLS failed: {_said(each)}"
+            known = _REASONS.get(_said(each))
+            return f"{known} ({_said(each)})" if known else f"TLS failed: {_said(each)}"
     last = _causes(error)[-1]
     return str(error) or str(last) or type(last).__name__
 
 
+_HUNG_UP: Final = "the peer hung up in the middle: perhaps it wants another client certificate, or one at all"
 _REASONS: Final = {
     "WRONG_VERSION_NUMBER": "the peer does not speak TLS on this port: perhaps it is plain HTTP",
     "HTTP_REQUEST": "the peer speaks plain HTTP on a TLS port",
@@ -142,9 +145,13 @@ _REASONS: Final = {
     "TLSV1_ALERT_DECRYPT_ERROR": "the peer could not verify our proof of the certificate's key",
     "TLSV1_ALERT_ACCESS_DENIED": "the peer denies access to our certificate",
     "TLSV1_UNRECOGNIZED_NAME": "the peer does not know the host name that it was called by",
-    "UNEXPECTED_EOF_WHILE_READING": "the peer hung up in the middle: perhaps it wants a client certificate",
+    "UNEXPECTED_EOF_WHILE_READING": _HUNG_UP,
 }
 """OpenSSL's reasons, in words."""
+
+
+_MISMATCHES: Final = frozenset({"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"})
+"""What OpenSSL calls a key of another certificate."""
 
 
 def _causes(error: BaseException) -> list[BaseException]:
@@ -207,7 +214,7 @@ def _load_certificate(
         where = _name(cert if key is None else key)
         if asked and not passphrase:
             text = f"the private key in {where} is encrypted, and there is no passphrase"
-        elif getattr(error, "reason", "") in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"):
+        elif getattr(error, "reason", "") in _MISMATCHES:
             text = f"the private key in {where} does not belong to the certificate in {_name(cert)}"
         elif asked:
             text = f"the passphrase does not open the private key in {where}: {_said(error)}"

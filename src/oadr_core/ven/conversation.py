@@ -164,7 +164,8 @@ def _polled(turn: Turn, flight: Flight, payload: Payload | None) -> None:
         else:
             turn.set(losses=0)
     elif type(payload) in INCOMING:
-        turn.set(drained=turn.state.drained + 1, losses=0)
+        asks_again = isinstance(payload, RequestReregistration)
+        turn.set(drained=turn.state.drained + 1, losses=turn.state.losses if asks_again else 0)
         INCOMING[type(payload)](turn, payload)
     else:
         _failed(turn, flight, Failure.UNEXPECTED, f"{_name(payload)} is not an answer to it")

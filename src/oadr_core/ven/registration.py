@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from ..engine import Trouble
 from ..engine.copying import evolve
 from ..engine.retry import back_off
 from ..model import (
@@ -150,8 +151,7 @@ def refused(turn: Turn, code: str, text: str) -> None:
 def lost(turn: Turn, code: str, text: str) -> None:
     """The VTN does not know this VEN (any more): register anew, ever less often while that does not help (R517)."""
     losses = turn.state.losses + 1
-    longest = turn.config.registration_retry or timedelta(minutes=5)
-    delay = back_off(losses, longest.total_seconds(), turn.key, "lost", turn.number())
+    delay = back_off(losses, _longest_retry(turn), turn.key, "lost", turn.number())
     turn.set(
         registration=None,
         phase=Phase.REGISTERING,
@@ -173,7 +173,15 @@ def on_reregistration_requested(turn: Turn, payload: Payload) -> None:
         return  # it is under way already
     assert isinstance(payload, RequestReregistration)
     turn.post(ServiceName.EI_REGISTER_PARTY, Response(ei_response=EiResponse(), ven_id=ven_id))
-    begin(turn)
+    before = turn.state.losses
+    turn.set(losses=before + 1)
+    if not before:
+        begin(turn)
+        return
+    # It asks again, and nothing else came in between: registering at once would go round and round.
+    delay = back_off(before, _longest_retry(turn), turn.key, "again", turn.number())
+    turn.set(phase=Phase.REGISTERING, register_at=turn.now.mono + delay)
+    turn.tell(Trouble(text="the VTN asks for registration again and again", retry_s=delay))
 
 
 def on_cancelled_by_vtn(turn: Turn, payload: Payload) -> None:
@@ -235,6 +243,10 @@ def on_cancelled(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
 def _forget(turn: Turn) -> None:
     events.forget_all(turn)
     turn.set(registration=None, jobs={}, outbox=(), answers=(), next_poll=None, drained=0)
+
+
+def _longest_retry(turn: Turn) -> float:
+    return (turn.config.registration_retry or timedelta(minutes=5)).total_seconds()
 
 
 def _poll_interval(turn: Turn, requested: Duration | None) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .codec import Envelope, decode, encode
 from .examine import Deviation
+from .jsonform import from_json, to_json
 from .parse import DEFAULT_LIMITS, Limits
 
-__all__ = ["DEFAULT_LIMITS", "Deviation", "Envelope", "Limits", "decode", "encode"]
+__all__ = ["DEFAULT_LIMITS", "Deviation", "Envelope", "Limits", "decode", "encode", "from_json", "to_json"]

@@ -217,7 +217,10 @@ def _is_published(text: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _read_duration(text: str | None) -> Duration:
-    return Duration.parse(text or "")
+    duration = Duration.parse(text or "")
+    if duration.text != text:
+        raise ValueError(f"not a duration of the schema, which has no weeks behind a P: {text!r}")
+    return duration
 
 
 def write_text(value: Any) -> str:

@@ -12,13 +12,15 @@ from typing import Final
 
 import attrs
 
+from ..model import Duration
 from ..model.declare import Scalar
 from .convert import BLANK, converters
 from .uris import escaped
 
 _OFFSET: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)([+-]\d\d:?\d\d)", re.ASCII)
 _SECONDS: Final = re.compile(r"(\d+)[.,]\d+S", re.ASCII)
-_LONGEST: Final = 256
+_WEEKS: Final = re.compile(r"[+-]?P\d+W", re.ASCII)
+_LONGEST: Final = 128
 """Characters beyond which nothing is mended: what was meant is short."""
 
 
@@ -57,6 +59,8 @@ def _attempts(text: str, kind: Scalar) -> Iterator[Mending]:
     elif kind.type == "dateTime":
         yield Mending(text=re.sub(r"\.(?=Z?$)", "", bare), reason="a point without decimals", rule="R1")
     elif kind.type == "duration":
+        if _WEEKS.fullmatch(bare):
+            yield Mending(text=str(Duration.parse(bare)), reason="weeks, which the schema writes without P", rule="R1")
         yield Mending(text=_SECONDS.sub(r"\1S", bare), reason="fractions of a second, which are cut off", rule="R1")
     elif kind.type == "anyURI":
         yield Mending(text=escaped(bare), reason="characters that a URI cannot have")

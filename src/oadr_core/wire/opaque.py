@@ -6,6 +6,7 @@ content of ``xcal:components``. The text is exclusive canonical XML with well-kn
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 from xml.etree.ElementTree import Element
 
@@ -15,6 +16,7 @@ from ..model.namespaces import expand
 from .convert import write_attribute, write_text
 from .parse import DEFAULT_LIMITS, check_shape, parse
 
+_ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
 _PREFIXES: Final = {uri: prefix for prefix, uri in NAMESPACES.items()} | {
     _XML: "xml",
@@ -88,9 +90,11 @@ def _parse(value: Any, attributes: str) -> Element:
     if not isinstance(value, str):
         raise TypeError(f"XML text is expected, not {shown(value)}")
     try:
-        return parse(f"<x {attributes}>{value}</x>".encode())
+        element = parse(f"<x {attributes}>{value}</x>".encode())
+        check_shape(element, DEFAULT_LIMITS)
     except RemoteError as error:
         raise ValueError(f"not a piece of XML: {error.text}") from None
+    return element
 
 
 class _Writer:
@@ -113,6 +117,8 @@ class _Writer:
         """What stands in the start tag, and the prefixes that are bound below it."""
         keys = {key: key[1:].partition("}")[::2] if key[0] == "{" else ("", key) for key in (element.tag, *element.keys())}
         wanted = {uri: self._prefix(uri) for uri, _ in keys.values() if uri}
+        if relative := next((uri for uri in wanted if not _ABSOLUTE.match(uri)), ""):
+            raise ValueError(f"canonical XML has no namespaces with relative names: {shown(relative)}")
         declared = sorted((prefix, uri) for uri, prefix in wanted.items() if uri not in bound)
         bound = {**bound, **wanted}
         pieces = [_name(*keys[element.tag], bound)]

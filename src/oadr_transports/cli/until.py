@@ -1,6 +1,6 @@
 """Running until somebody says stop: Ctrl-C, or SIGTERM from a service manager.
 
-It stands alone because both roles end the same way: at once, cleanly, and without a traceback.
+It stands alone because all commands that run for long end the same way: at once, cleanly, and without a traceback.
 """
 
 from __future__ import annotations
@@ -10,18 +10,39 @@ from collections.abc import Awaitable, Callable
 
 
 def run_until_stopped(main: Callable[[], Awaitable[None]]) -> bool:
-    """Run ``main`` under asyncio; returns True if it was stopped from outside, False if it ended by itself."""
-    import anyio
+    """Run ``main`` under asyncio; returns True if it was stopped from outside, False if it ended by itself.
 
-    former = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    SIGINT counts also where a shell has started us in the background and had it ignored.
+    """
+    import anyio
+    import anyio.abc
+
+    stopped = False
+
+    async def listen(scope: anyio.CancelScope, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        nonlocal stopped
+        try:
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                task_status.started()
+                async for _ in signals:
+                    stopped = True
+                    scope.cancel()
+                    return
+        except NotImplementedError:  # Windows: there Ctrl-C arrives as KeyboardInterrupt
+            task_status.started()
+
+    async def stoppable() -> None:
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(listen, tasks.cancel_scope)
+            await main()
+            tasks.cancel_scope.cancel()
+
     try:
-        anyio.run(main)
+        anyio.run(stoppable)
     except KeyboardInterrupt:
         return True
     except BaseExceptionGroup as group:
         if group.subgroup(KeyboardInterrupt) is None:
             raise
         return True
-    finally:
-        signal.signal(signal.SIGTERM, former)
-    return False
+    return stopped

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from .ven_lines import VenLines
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_NEEDS_MORE = ("unit", "pulse_factor")
+"""Arguments of ``add_report`` that some measurements need, and that the option has no place for."""
 
 
 @click.group
@@ -132,9 +134,13 @@ async def _run(client: OpenADRClient, lines: VenLines) -> None:
 
 
 def _client(**options: Any) -> OpenADRClient:
+    from oadr_core import LocalError
     from oadr_transports import OpenADRClient
 
-    return OpenADRClient(**options)
+    try:
+        return OpenADRClient(**options)
+    except LocalError as error:
+        raise Failed(f"--{error.path.replace('_', '-')}: {error.text}" if error.path else error.text) from None
 
 
 def _passphrase(path: Path | None) -> str | None:
@@ -166,4 +172,5 @@ def _add_report(client: OpenADRClient, report: ReportOption) -> None:
             sampling_rate=report.interval,
         )
     except LocalError as error:
-        raise Failed(f"--report {report.resource}:{report.measurement}:{every}s: {error}") from None
+        hint = "; offer this one in a program of your own, with add_report" if error.path in _NEEDS_MORE else ""
+        raise Failed(f"--report {report.resource}:{report.measurement}:{every}s: {error}{hint}") from None

@@ -108,13 +108,13 @@ def _offered(speaker: Speaker, note: ReportsOffered, vtn: Vtn) -> None:
     )
 
 
-def _requests(how: str) -> Callable[[Speaker, Any, Vtn], None]:
+def _requests(change: str, how: str) -> Callable[[Speaker, Any, Vtn], None]:
     def words(speaker: Speaker, note: Any, vtn: Vtn) -> None:
         count = len(note.report_request_ids)
         speaker.say(
             "report",
             f"{_ven(vtn, note.ven_id)} {how} {count} report{'s' if count != 1 else ''}",
-            change=how,
+            change=change,
             ven_id=note.ven_id,
             report_request_ids=list(note.report_request_ids),
         )
@@ -217,8 +217,8 @@ _WORDS: Final[dict[type[Notification], Callable[[Speaker, Any, Vtn], None]]] = {
     VenReregistered: _registered("registered again"),
     VenUnregistered: _registered("unregistered"),
     ReportsOffered: _offered,
-    ReportRequestConfirmed: _requests("agrees to send"),
-    ReportRequestStopped: _requests("stops sending"),
+    ReportRequestConfirmed: _requests("agreed", "agrees to send"),
+    ReportRequestStopped: _requests("stopped", "stops sending"),
     ReportReceived: _values,
     EventPublished: _published,
     EventStatusChanged: _status,

@@ -82,17 +82,21 @@ def signature_of(name: str = "rsa", **changes: Any) -> str:
 
 
 def key_info(*names: str) -> str:
-    certificates = "".join(
-        f"<ds:X509Certificate>{base64.b64encode(der(certificate(name))).decode()}</ds:X509Certificate>" for name in names
-    )
-    return f"<ds:X509Data>{certificates}</ds:X509Data>"
+    return key_info_of(*(der(certificate(name)) for name in names))
+
+
+def key_info_of(*ders: bytes) -> str:
+    texts = [base64.b64encode(each).decode() for each in ders]
+    return f"<ds:X509Data>{''.join(f'<ds:X509Certificate>{text}</ds:X509Certificate>' for text in texts)}</ds:X509Data>"
 
 
 def document_of(*parts: str, attributes: str = "") -> str:
     return f"<oadr:oadrPayload {NAMESPACES}{attributes}>{''.join(parts)}</oadr:oadrPayload>"
 
 
-def finish(document: str, name: str = "rsa", *, sign: Sign | None = None, references: Sequence[Ref] | None = None) -> bytes:
+def finish(
+    document: str, name: str = "rsa", *, sign: Sign | None = None, references: Sequence[Ref] | None = None
+) -> bytes:
     """Fill in the digests and the signature value of the last ds:Signature in a document."""
     root = etree.fromstring(document.encode())
     signature = list(root.iter(f"{{{DS}}}Signature"))[-1]
@@ -108,7 +112,9 @@ def finish(document: str, name: str = "rsa", *, sign: Sign | None = None, refere
     return bytes(etree.tostring(root))
 
 
-def forge(name: str = "rsa", *, sign: Sign | None = None, last: bool = False, message: str = OBJECT, **changes: Any) -> bytes:
+def forge(
+    name: str = "rsa", *, sign: Sign | None = None, last: bool = False, message: str = OBJECT, **changes: Any
+) -> bytes:
     """An ordinary signed document with one thing changed."""
     references = changes.get("references", (OBJECT_REF, PROPERTY_REF))
     parts = [signature_of(name, **changes), message]

@@ -12,6 +12,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
 from oadr_core.model import Poll
 from oadr_core.security import Signer, Style, Trust, fingerprint, seal
 
@@ -56,7 +57,8 @@ def certificate(
     builder = builder.add_extension(known, critical=False)
     if authority or signs is not None:
         usage = dict.fromkeys(
-            "content_commitment key_encipherment data_encipherment key_agreement encipher_only decipher_only".split(), False
+            "content_commitment key_encipherment data_encipherment key_agreement encipher_only decipher_only".split(),
+            False,
         )
         usage = {**usage, "key_agreement": not authority, "key_cert_sign": authority, "crl_sign": authority}
         builder = builder.add_extension(x509.KeyUsage(digital_signature=bool(signs), **usage), critical=True)

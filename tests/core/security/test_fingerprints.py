@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+
 from oadr_core import LocalError
 from oadr_core.security import fingerprint, fingerprint_20a, normal_fingerprint, same_fingerprint
 from oadr_core.security.fingerprints import is_der, matches
-
 from tests.core.security.kit import certificate, der, key_bytes, pem
 
 
@@ -58,7 +58,13 @@ def test_case_and_separators_do_not_count(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("", "0 bytes"), ("AA:BB", "2 bytes"), ("GB" * 10, "hexadecimal"), ("AA" * 11, "11 bytes"), ("AAA", "hexadecimal")],
+    [
+        ("", "0 bytes"),
+        ("AA:BB", "2 bytes"),
+        ("GB" * 10, "hexadecimal"),
+        ("AA" * 11, "11 bytes"),
+        ("AAA", "hexadecimal"),
+    ],
 )
 def test_what_is_no_fingerprint_is_refused(text: str, complaint: str) -> None:
     with pytest.raises(LocalError, match=complaint):

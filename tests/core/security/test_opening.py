@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from lxml import etree
+
 from oadr_core import LocalError, RemoteError, decode
 from oadr_core.errors import NotXml, SchemaViolation
 from oadr_core.security import (
@@ -22,7 +23,6 @@ from oadr_core.security import (
     fingerprint,
     open_envelope,
 )
-
 from tests.core.security import forge as f
 from tests.core.security.kit import KINDS, NOW, POLL, STYLES, certificate, der, key_bytes, pem, sealed, trust
 
@@ -215,13 +215,15 @@ def test_forms_of_timestamps(text: str) -> None:
     ],
 )
 def test_replay_protect_must_be_complete(content: str) -> None:
-    prop = re.sub("<dsp:ReplayProtect>.*</dsp:ReplayProtect>", f"<dsp:ReplayProtect>{content}</dsp:ReplayProtect>", f.PROPERTY)
+    prop = re.sub(
+        "<dsp:ReplayProtect>.*</dsp:ReplayProtect>", f"<dsp:ReplayProtect>{content}</dsp:ReplayProtect>", f.PROPERTY
+    )
     with pytest.raises(ReplayProtectMissing):
         open_envelope(f.forge(objects=prop), trust=trust("rsa"), now=NOW)
 
 
 def test_what_is_signed_must_be_a_message() -> None:
-    with pytest.raises(RemoteError, match="is not a message"):
+    with pytest.raises(RemoteError, match="is not an? .*message"):
         open_envelope(f.forge(message=f.object_of("<ei:venID>x</ei:venID>")), trust=trust("rsa"), now=NOW)
     with pytest.raises(SchemaViolation):
         open_envelope(f.forge(message=f.object_of(2 * f.MESSAGE)), trust=trust("rsa"), now=NOW)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from oadr_core import LocalError
 from oadr_core.security import FromTheFuture, Replayed, ReplayGuard, Stale, Window
-
 from tests.core.security.kit import NOW
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -139,9 +139,16 @@ def test_order_within_the_window_never_costs_a_message() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [{}, {"floor": None}, {"floor": 1, "seen": []}, {"floor": None, "seen": [1]}, {"floor": "x", "seen": []},
-     {"floor": None, "seen": [["2030-01-01T00:00:00+00:00"]]}, {"floor": None, "seen": [["2030-01-01T00:00:00+00:00", 1]]},
-     {"floor": None, "seen": [["2030-01-01T00:00:00", "n"]]}],
+    [
+        {},
+        {"floor": None},
+        {"floor": 1, "seen": []},
+        {"floor": None, "seen": [1]},
+        {"floor": "x", "seen": []},
+        {"floor": None, "seen": [["2030-01-01T00:00:00+00:00"]]},
+        {"floor": None, "seen": [["2030-01-01T00:00:00+00:00", 1]]},
+        {"floor": None, "seen": [["2030-01-01T00:00:00", "n"]]},
+    ],
 )
 def test_memory_that_is_none(value: dict[str, Any]) -> None:
     with pytest.raises(LocalError):

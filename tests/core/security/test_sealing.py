@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
+
 from oadr_core import decode
 from oadr_core.model import Payload
 from oadr_core.security import Signer, Style, open_envelope, seal
 from oadr_core.security.names import Method
-
 from tests.core.security import forge as f
 from tests.core.security.kit import KINDS, NONCE, NOW, POLL, STYLES, certificate, key_bytes, pem, sealed, signer, trust
 from tests.strategies import payloads
@@ -121,9 +121,7 @@ def digests_hold(data: bytes) -> bool:
 def test_signxml_verifies(name: str, style: Style) -> None:
     signxml = pytest.importorskip("signxml")
     config = signxml.SignatureConfiguration(location="./", expect_references=2, verification_time=NOW)
-    results = signxml.XMLVerifier().verify(
-        sealed(name, style), x509_cert=certificate(name), expect_config=config
-    )
+    results = signxml.XMLVerifier().verify(sealed(name, style), x509_cert=certificate(name), expect_config=config)
     assert b"ven-1" in results[0].signed_data
     assert NONCE.encode() in results[1].signed_data
 

@@ -7,10 +7,10 @@ from datetime import timedelta, timezone
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
+
 from oadr_core import LocalError, OadrError
 from oadr_core.security import Signer, Style, fingerprint, open_envelope, seal
 from oadr_core.security.names import Method
-
 from tests.core.security.kit import FIVE_DAYS, KINDS, NONCE, NOW, POLL, certificate, der, key_bytes, pem, trust
 
 SECRET = b"open sesame"

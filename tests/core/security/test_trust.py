@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
 from oadr_core import LocalError
 from oadr_core.security import (
     CertificateExpired,
@@ -19,9 +20,20 @@ from oadr_core.security import (
     open_envelope,
     seal,
 )
-
 from tests.core.security import forge as f
-from tests.core.security.kit import FIVE_DAYS, KINDS, NONCE, NOW, POLL, certificate, der, key_bytes, pem, sealed
+from tests.core.security.kit import (
+    FIVE_DAYS,
+    KINDS,
+    NONCE,
+    NOW,
+    POLL,
+    certificate,
+    der,
+    key_bytes,
+    pem,
+    private_key,
+    sealed,
+)
 
 DAY = timedelta(days=1)
 
@@ -98,10 +110,20 @@ def test_party_is_no_authority() -> None:
 
 def test_authority_of_the_same_name_with_another_key() -> None:
     authority = certificate("ec-root", authority=True)
-    fake = x509.load_der_x509_certificate(der(certificate("ec-attacker")))
-    info = f"<ds:X509Data><ds:X509Certificate>{base64.b64encode(der(fake)).decode()}</ds:X509Certificate></ds:X509Data>"
+    fake = certificate("ec-attacker", "ec-fake-root")
+    renamed = fake_issuer(fake)
+    data = f.forge("ec-attacker", key_info=f.key_info_of(der(renamed)))
     with pytest.raises(CertificateUntrusted):
-        open_envelope(f.forge("ec-attacker", key_info=info), trust=Trust(authorities=[pem(authority)]), now=NOW)
+        open_envelope(data, trust=Trust(authorities=[pem(authority)]), now=NOW)
+
+
+def fake_issuer(made: x509.Certificate) -> x509.Certificate:
+    """The same certificate in the name of ``ec-root``, signed with another key."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ec-root")])
+    builder = x509.CertificateBuilder(
+        name, made.subject, made.public_key(), 1, made.not_valid_before_utc, made.not_valid_after_utc
+    )
+    return builder.sign(private_key("ec-fake-root"), hashes.SHA256())
 
 
 def test_fingerprint_or_authority() -> None:

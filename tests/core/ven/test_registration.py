@@ -264,6 +264,28 @@ def test_vtn_that_forgets_again_and_again_is_asked_ever_less_often() -> None:
     assert all(later > earlier for earlier, later in pairwise(waits))
 
 
+def test_vtn_that_asks_for_registration_again_and_again_is_not_hammered() -> None:
+    bench = Bench()
+    bench.register()
+    for _ in range(200):
+        if bench.idle:
+            break
+        kind = type(bench.pending.payload)
+        known = {CreatePartyRegistration: registration(), Response: None}
+        bench.answer(known.get(kind, RequestReregistration(ven_id="ven-1")))
+    assert bench.idle, "there is a pause"
+    before = len(bench.sent)
+    bench.wait(60)
+    for _ in range(200):
+        if bench.idle:
+            bench.wait(1)
+            continue
+        kind = type(bench.pending.payload)
+        known = {CreatePartyRegistration: registration(), Response: None}
+        bench.answer(known.get(kind, RequestReregistration(ven_id="ven-1")))
+    assert len(bench.sent) - before < 120
+
+
 def test_vtn_that_is_down_is_waited_for_ever_less_often_up_to_the_poll_interval() -> None:
     bench = Bench(poll_interval=timedelta(seconds=10))
     bench.put(Register())

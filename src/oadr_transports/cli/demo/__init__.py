@@ -49,10 +49,11 @@ def demo(save: Path | None, port: int, plain: bool, as_json: bool) -> int:
     started = time.monotonic()
     import json
 
-    import anyio
     from rich.console import Console
 
+    from .. import INTERRUPTED
     from ..transcript import Transcript
+    from ..until import run_until_stopped
     from . import summary
     from .story import Story
 
@@ -61,7 +62,8 @@ def demo(save: Path | None, port: int, plain: bool, as_json: bool) -> int:
         clock=lambda: time.monotonic() - started, record=transcript.add if transcript is not None else None
     )
     console = Console(stderr=as_json)
-    anyio.run(partial(_perform, story, console, port=port, plain=plain, to_stderr=as_json))
+    if run_until_stopped(partial(_perform, story, console, port=port, plain=plain, to_stderr=as_json)):
+        return INTERRUPTED
     found = summary.as_dict(story, str(save) if save is not None else None)
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))

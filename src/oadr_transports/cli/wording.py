@@ -1,0 +1,279 @@
+"""A message in words: facts and tables that say what it says.
+
+It stands alone because it decides what is told, from the declarations of the model, and draws nothing: whatever a message has
+is told, and what people ask for first (events, reports, requests) has a table of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import attrs
+
+from oadr_core.model import (
+    MESSAGES,
+    CanceledOpt,
+    CanceledPartyRegistration,
+    CanceledReport,
+    CancelOpt,
+    CancelPartyRegistration,
+    CancelReport,
+    CreatedEvent,
+    CreatedOpt,
+    CreatedPartyRegistration,
+    CreatedReport,
+    CreateOpt,
+    CreatePartyRegistration,
+    CreateReport,
+    DistributeEvent,
+    Duration,
+    EiEvent,
+    EiEventSignal,
+    EiResponse,
+    EiTarget,
+    Interval,
+    Payload,
+    Poll,
+    QueryRegistration,
+    RegisteredReport,
+    RegisterReport,
+    Report,
+    RequestEvent,
+    RequestReregistration,
+    Response,
+    UpdatedReport,
+    UpdateReport,
+)
+from oadr_core.model.declare import fields_of
+from oadr_core.model.units import ITEM_BASE
+
+from .describe import duration_text, event_rows, report_values, signal_title, target_text, unit
+from .say import clean, local, number, utc
+
+SENTENCES: Final[dict[type[Payload], str]] = {
+    CancelOpt: "the VEN takes an opt back",
+    CancelPartyRegistration: "a party ends the registration",
+    CancelReport: "reports are not wanted any more",
+    CanceledOpt: "the VTN confirms that an opt is taken back",
+    CanceledPartyRegistration: "the registration is ended",
+    CanceledReport: "reports will not be sent any more",
+    CreateOpt: "the VEN says when it takes part, or opts in or out of an event",
+    CreatePartyRegistration: "a VEN registers",
+    CreateReport: "reports are requested",
+    CreatedEvent: "the VEN answers events",
+    CreatedOpt: "the VTN has taken an opt",
+    CreatedPartyRegistration: "the VTN answers a query or a registration",
+    CreatedReport: "a request for reports is accepted",
+    DistributeEvent: "the VTN distributes events",
+    Poll: "a VEN asks whether there is anything for it",
+    QueryRegistration: "a VEN asks what the VTN offers",
+    RegisterReport: "a party says which reports it can give",
+    RegisteredReport: "an offer of reports is taken",
+    RequestEvent: "a VEN asks for all its events",
+    RequestReregistration: "the VTN wants the VEN to register again",
+    Response: "a message is acknowledged",
+    UpdateReport: "report values are delivered",
+    UpdatedReport: "report values are taken",
+}
+"""What each message is for."""
+_UNITS: Final = tuple(kind for _, kind in ITEM_BASE.alternatives)
+_INTERVALS: Final = ("#", "start (UTC)", "start (local)", "duration")
+
+
+@attrs.frozen
+class Fact:
+    """A name and what is said of it; ``depth`` is how far it is moved in."""
+
+    name: str
+    text: str
+    depth: int = 0
+
+
+@attrs.frozen
+class Grid:
+    """A table; all texts are clean."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    depth: int = 0
+
+
+Block = Fact | Grid
+
+
+def headline(payload: Payload) -> str:
+    """The name of the message and what it is for."""
+    return f"{type(payload).__element__.partition(':')[2]}: {SENTENCES[type(payload)]}"
+
+
+def blocks(payload: Payload) -> Iterator[Block]:
+    """All that the message says, in its order."""
+    yield from _fields(payload, 0)
+
+
+def _fields(value: Any, depth: int, *, without: tuple[str, ...] = ()) -> Iterator[Block]:
+    for spec in fields_of(type(value)):
+        found = getattr(value, spec.name)
+        if spec.name not in without and spec.name != "schema_version" and found is not None:
+            yield from _block(_label(spec.name), found, depth)
+
+
+def _label(name: str) -> str:
+    words = name.removeprefix("oadr_").removeprefix("x_ei_").removeprefix("ei_").split("_")
+    return " ".join(word.upper() if word in ("id", "uri") else word for word in words)
+
+
+def _block(label: str, value: Any, depth: int) -> Iterator[Block]:
+    if isinstance(value, tuple):
+        yield from _several(label, value, depth)
+        return
+    kind = type(value)
+    if kind in _SPECIAL:
+        yield from _SPECIAL[kind](label, value, depth)
+    elif attrs.has(kind):
+        yield Fact(label, "", depth)
+        yield from _fields(value, depth + 1)
+    else:
+        yield Fact(label, _scalar(value), depth)
+
+
+def _several(label: str, values: tuple[Any, ...], depth: int) -> Iterator[Block]:
+    if not values:
+        return
+    if not any(attrs.has(type(value)) for value in values):
+        yield Fact(label, ", ".join(_scalar(value) for value in values), depth)
+        return
+    for index, value in enumerate(values, 1):
+        yield from _block(f"{label} {index}" if len(values) > 1 else label, value, depth)
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, Duration):
+        return duration_text(value)
+    if isinstance(value, StrEnum | str):
+        return clean(value)
+    return number(value)
+
+
+def instant(at: datetime) -> str:
+    """An instant in both clocks."""
+    return f"{utc(at)} ({local(at)} local)"
+
+
+# --- what has a form of its own -------------------------------------------------------------------------------------
+
+
+def _response(label: str, value: EiResponse, depth: int) -> Iterator[Block]:
+    text = value.response_code + ("" if value.ok else ", an error")
+    if value.response_description:
+        text += f", {clean(value.response_description)}"
+    yield Fact(label, f"{text}, to request {clean(value.request_id)}" if value.request_id else text, depth)
+
+
+def _target(label: str, value: EiTarget, depth: int) -> Iterator[Block]:
+    text = target_text(value)
+    if text:
+        yield Fact(label, text, depth)
+
+
+def _unit(label: str, value: Any, depth: int) -> Iterator[Block]:
+    yield Fact("unit", unit(value), depth)
+
+
+def _event(label: str, value: EiEvent, depth: int) -> Iterator[Block]:
+    yield from _fields(value, depth, without=("ei_event_signals",))
+    start = value.ei_active_period.properties.dtstart
+    for signal, rows in event_rows(value):
+        yield from _signal(signal, [(str(n), *_times(row.start, row.duration), row.value) for n, row in enumerate(rows)], depth)
+    baseline = value.ei_event_signals.ei_event_baseline
+    if baseline is not None:
+        yield from _block("baseline", baseline, depth)
+    if value.ei_active_period.properties.duration:
+        yield Fact("ends", instant(_end(start, value.ei_active_period.properties.duration)), depth)
+
+
+def _signal(signal: EiEventSignal, rows: list[tuple[str, ...]], depth: int) -> Iterator[Block]:
+    title = f"signal {clean(signal.signal_id)}: {signal_title(signal)}"
+    if signal.current_value is not None:
+        title += f", now {number(signal.current_value)}"
+    if signal.ei_target is not None and target_text(signal.ei_target):
+        title += f", for {target_text(signal.ei_target)}"
+    yield Grid(title, (*_INTERVALS, "value"), tuple(rows), depth)
+
+
+def _end(start: datetime, duration: Duration) -> datetime:
+    try:
+        return duration.after(start)
+    except OverflowError:
+        return start
+
+
+def _times(start: datetime, duration: Duration | None) -> tuple[str, str, str]:
+    return utc(start), local(start), duration_text(duration)
+
+
+def _report(label: str, value: Report, depth: int) -> Iterator[Block]:
+    name = clean(value.report_name) if value.report_name else ""
+    yield Fact(label, f"{name} {clean(value.report_specifier_id)}".strip(), depth)
+    yield from _fields(
+        value, depth + 1, without=("report_name", "report_specifier_id", "intervals", "oadr_report_description")
+    )
+    if value.oadr_report_description:
+        yield _descriptions(value, depth + 1)
+    if value.intervals:
+        yield _values(value, depth + 1)
+
+
+def _descriptions(report: Report, depth: int) -> Grid:
+    rows = []
+    for point in report.oadr_report_description:
+        rate = point.oadr_sampling_rate
+        period = ""
+        if rate is not None:
+            shortest, longest = duration_text(rate.oadr_min_period), duration_text(rate.oadr_max_period)
+            period = shortest if shortest == longest else f"{shortest} to {longest}"
+        sources = (target_text(point.report_data_source), target_text(point.report_subject))
+        rows.append(
+            (
+                clean(point.r_id),
+                clean(point.report_type),
+                unit(point.item_base),
+                clean(point.reading_type),
+                period,
+                "; ".join(filter(None, sources)),
+            )
+        )
+    return Grid("data points", ("rID", "type", "unit", "reading", "every", "of"), tuple(rows), depth)
+
+
+def _values(report: Report, depth: int) -> Grid:
+    rows: list[tuple[str, ...]] = []
+    for interval in report.intervals:
+        start = _report_start(report, interval)
+        for r_id, row, quality in report_values(interval, start or report.created_date_time):
+            times = _times(row.start, row.duration) if start is not None else ("-", "-", duration_text(row.duration))
+            rows.append((r_id, *times, row.value, quality))
+    return Grid("values", ("rID", *_INTERVALS[1:], "value", "quality"), tuple(rows), depth)
+
+
+def _report_start(report: Report, interval: Interval) -> datetime | None:
+    return interval.dtstart or report.dtstart
+
+
+_SPECIAL: Final[dict[type, Callable[[str, Any, int], Iterator[Block]]]] = {
+    EiResponse: _response,
+    EiTarget: _target,
+    EiEvent: _event,
+    Report: _report,
+    **dict.fromkeys(_UNITS, _unit),
+}
+"""What is not told field by field."""
+

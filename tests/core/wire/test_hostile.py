@@ -1,0 +1,264 @@
+"""Documents that no peer with good intentions sends: each kind has its error class, and costs little."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from oadr_core import LocalError, RemoteError, decode, encode
+from oadr_core.errors import (
+    CharacterForbidden,
+    DocumentTypeForbidden,
+    EncodingForbidden,
+    EntityForbidden,
+    ExternalReferenceForbidden,
+    ForbiddenXml,
+    LimitExceeded,
+    NamespaceForbidden,
+    NotXml,
+    ProcessingInstructionForbidden,
+    SchemaViolation,
+)
+from oadr_core.model import (
+    DistributeEvent,
+    Duration,
+    EiActivePeriod,
+    EiEvent,
+    EiEventSignal,
+    EiEventSignals,
+    Event,
+    EventDescriptor,
+    EventStatus,
+    Interval,
+    Poll,
+    Properties,
+    Report,
+    ReportPayload,
+    SignalPayload,
+    SignalType,
+    UpdateReport,
+)
+from oadr_core.wire import Limits
+
+from tests.golden import ANNEX_A
+
+SAMPLES = {path.stem: path.read_text() for path in ANNEX_A}
+POLL, EVENT = SAMPLES["oadrPoll"], SAMPLES["oadrDistributeEvent"]
+NOW = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def _within(text: str) -> str:
+    return POLL.replace("ven-1", text)
+
+
+HOSTILE: list[tuple[bytes | str, type[RemoteError]]] = [
+    ("<!DOCTYPE x>" + POLL, DocumentTypeForbidden),
+    ('<!DOCTYPE x [<!ELEMENT x ANY>]>' + POLL, DocumentTypeForbidden),
+    ('<!DOCTYPE x [<!ENTITY a "b">]>' + _within("&a;"), EntityForbidden),
+    ('<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>' + _within("&b;"), EntityForbidden),
+    ('<!DOCTYPE x [<!ENTITY % a SYSTEM "file:///etc/passwd"> %a;]>' + POLL, EntityForbidden),
+    ('<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>' + _within("&a;"), EntityForbidden),
+    ('<!DOCTYPE x SYSTEM "http://127.0.0.1/x.dtd">' + POLL, ExternalReferenceForbidden),
+    ('<!DOCTYPE x PUBLIC "a" "http://127.0.0.1/x.dtd">' + POLL, ExternalReferenceForbidden),
+    (_within("&a;"), NotXml),
+    (POLL.encode("utf-16"), EncodingForbidden),
+    (POLL.encode("utf-16-le"), EncodingForbidden),
+    (POLL.encode("utf-16-be"), EncodingForbidden),
+    (POLL.encode("utf-32"), EncodingForbidden),
+    ('<?xml version="1.0" encoding="latin-1"?>' + POLL, EncodingForbidden),
+    ('<?xml version="1.0" encoding="UTF-7"?>' + POLL, EncodingForbidden),
+    ("<?xml version='1.0' encoding='utf-16'?>" + POLL, EncodingForbidden),
+    ('<?xml version="1.0" encoding="utf-16" bogus="1"?>' + POLL, NotXml),
+    (_within("ä").encode("latin-1"), NotXml),
+    (_within("x").replace("x", "\x00").encode(), CharacterForbidden),
+    (_within("\x1b[31m"), CharacterForbidden),
+    (_within("&#0;"), CharacterForbidden),
+    (_within("&#x1B;"), CharacterForbidden),
+    (_within("&#xD800;"), CharacterForbidden),
+    (_within("\uffff"), CharacterForbidden),
+    (_within("x").encode().replace(b">x<", b">\xed\xa0\x80<"), NotXml),
+    (_within("x").encode().replace(b">x<", b">\xc0\xbc<"), NotXml),
+    ("<?php x?>" + POLL, ProcessingInstructionForbidden),
+    (POLL + "<?x?>", ProcessingInstructionForbidden),
+    (_within('<?xml-stylesheet href="x"?>'), ProcessingInstructionForbidden),
+    (_within("<x:y/>"), NamespaceForbidden),
+    (_within('<y x:z="1"/>'), NamespaceForbidden),
+    (_within('<y xmlns:xml="urn:x"/>'), NamespaceForbidden),
+    (_within('<y xmlns:xmlns="urn:x"/>'), NamespaceForbidden),
+    (_within('<y xmlns:a=""/>'), NamespaceForbidden),
+    (_within('<y xmlns:a="http://www.w3.org/2000/xmlns/"/>'), NamespaceForbidden),
+    (_within('<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///etc/passwd"/>'), SchemaViolation),
+    (_within("<ei:venID>"), NotXml),
+    (POLL * 2, NotXml),
+    ("", NotXml),
+    (" \n", NotXml),
+    ("null", NotXml),
+    ("<html>", NotXml),
+    (b"\xef\xbb\xbf", NotXml),
+    (" " + '<?xml version="1.0"?>' + POLL, NotXml),
+]
+
+
+@pytest.mark.parametrize(("document", "error"), HOSTILE, ids=lambda value: getattr(value, "__name__", None))
+@pytest.mark.parametrize("strict", [False, True])
+def test_hostile_document_is_refused_by_kind(document: bytes | str, error: type[RemoteError], strict: bool) -> None:
+    with pytest.raises(error) as caught:
+        decode(document.encode() if isinstance(document, str) else document, strict=strict)
+    assert type(caught.value) is error
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<!-- <!DOCTYPE x> -->", "<![CDATA[<!DOCTYPE x>]]>", "<!-- <?x?> -->", "<![CDATA[<?x?>]]>", "?", "!", "&lt;?x?>"],
+)
+def test_harmless_look_alike_passes(text: str) -> None:
+    envelope = decode(_within(f"a{text}b").encode(), strict=True)
+    assert isinstance(envelope.payload, Poll)
+    assert envelope.payload.ven_id.startswith("a")
+
+
+@pytest.mark.parametrize("declaration", ["", '<?xml version="1.0"?>', "<?xml version='1.0' encoding='UTF-8' standalone='no'?>\r\n", '<?xml version="1.0" encoding="utf8"?>'])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_declaration_and_mark_of_utf8_pass(declaration: str, mark: bytes) -> None:
+    assert decode(mark + (declaration + POLL).encode()).payload == Poll(ven_id="ven-1")
+
+
+# --- limits -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limits", "text"),
+    [
+        (Limits(bytes=len(POLL) - 1), "bytes"),
+        (Limits(elements=3), "elements"),
+        (Limits(text=4), "characters"),
+    ],
+)
+def test_limit_is_exact(limits: Limits, text: str) -> None:
+    with pytest.raises(LimitExceeded, match=text):
+        decode(POLL.encode(), limits=limits)
+    decode(POLL.encode(), limits=Limits(bytes=len(POLL), elements=4, text=5))
+
+
+def test_depth_and_attributes_have_limits() -> None:
+    with pytest.raises(LimitExceeded, match="nested deeper"):
+        decode(_within("<a>" * 100 + "</a>" * 100).encode())
+    attributes = "".join(f' a{number}=""' for number in range(100))
+    with pytest.raises(LimitExceeded, match="attributes"):
+        decode(_within(f"<a{attributes}/>").encode())
+
+
+def test_deviations_have_a_limit() -> None:
+    document = EVENT.replace("ei:payloadFloat", "oadr:payloadFloat").encode()
+    assert len(decode(document).deviations) == 5
+    with pytest.raises(LimitExceeded, match="deviations"):
+        decode(document, limits=Limits(deviations=4))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "<a>" * 200_000 + "</a>" * 200_000,
+        "<a>" + "<b/>" * 1_000_000 + "</a>",
+        _within("<a>" * 100_000 + "</a>" * 100_000),
+        _within("x" * 5_000_000),
+        "<a" + "".join(f' xmlns:a{number}="urn:{number}"' for number in range(100_000)) + "/>",
+        "<a" + "".join(f' a{number}="x"' for number in range(100_000)) + "/>",
+        EVENT.replace("<ei:value>1<", f"<ei:value>{'1' * 1_000_000}<"),
+        EVENT.replace(">PT5M<", f">P{'1' * 1_000_000}D<"),
+        EVENT.replace("<ei:priority>1<", f"<ei:priority>{'1' * 1_000_000}<"),
+        EVENT.replace("http://example.com", f"http://{'a:' * 500_000}"),
+        EVENT.replace("<ei:venID>", "<ei:venID/>" * 200_000 + "<ei:venID>"),
+    ],
+    ids=["deep", "wide", "deep inside", "long", "namespaces", "attributes", "number", "duration", "integer", "URI", "repeated"],
+)
+def test_large_document_is_refused_or_read_in_bounded_memory(document: str) -> None:
+    data = document.encode()
+    tracemalloc.start()
+    try:
+        decode(data)
+    except RemoteError:
+        pass
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 100 * len(data) + 1_000_000
+
+
+def test_report_of_a_day_by_minutes_passes_the_limits() -> None:
+    payloads = [ReportPayload(r_id=f"r{number}", payload_base=float(number)) for number in range(10)]
+    intervals = [Interval(dtstart=NOW + timedelta(minutes=number), stream_payload_base=payloads) for number in range(1440)]
+    report = Report(dtstart=NOW, intervals=intervals, report_request_id="q", report_specifier_id="s", created_date_time=NOW)
+    payload = UpdateReport(request_id="u", ven_id="v", oadr_report=[report])
+    assert decode(encode(payload)).payload == payload
+
+
+def test_memory_of_reading_stays_below_twelve_times_the_document() -> None:
+    document = encode(_events(5, 288))
+    decode(document)
+    gc.collect()
+    tracemalloc.start()
+    decode(document)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12 * len(document)
+
+
+def _events(count: int, length: int) -> DistributeEvent:
+    value = SignalPayload(payload_base=1.5)
+    intervals = [Interval(duration=Duration.parse("PT5M"), uid=str(number), stream_payload_base=[value]) for number in range(length)]
+    signal = EiEventSignal(intervals=intervals, signal_name="SIMPLE", signal_type=SignalType.LEVEL, signal_id="s")
+    period = EiActivePeriod(properties=Properties(dtstart=NOW, duration=Duration.parse("P1D"), x_ei_notification=Duration()))
+    events = [
+        Event(
+            ei_event=EiEvent(
+                event_descriptor=EventDescriptor(
+                    event_id=f"e{number}", market_context="http://x", created_date_time=NOW, event_status=EventStatus.FAR
+                ),
+                ei_active_period=period,
+                ei_event_signals=EiEventSignals(ei_event_signal=[signal]),
+            )
+        )
+        for number in range(count)
+    ]
+    return DistributeEvent(request_id="r", vtn_id="V", oadr_event=events)
+
+
+# --- writing ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["\x00", "\x1b", "\ud800", "\ufffe"])
+def test_character_that_xml_cannot_carry_is_not_written(text: str) -> None:
+    with pytest.raises(LocalError) as caught:
+        encode(Poll(ven_id=text))
+    assert caught.value.path == "Poll/ven_id"
+
+
+@pytest.mark.parametrize("text", ["</ei:venID>", "<!--", "]]>", "&amp;", "\r\n", '"', "'", "<?x?>", "<!DOCTYPE x>"])
+def test_text_is_never_markup(text: str) -> None:
+    assert decode(encode(Poll(ven_id=text))).payload == Poll(ven_id=text)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    ["<a>", "</xcal:components>", "&x;", "<?x?>", "<a:b/>", "<!DOCTYPE x>", '<a xmlns="relative"/>', "\x00", "<a>" * 500 + "</a>" * 500],
+)
+def test_foreign_xml_is_checked_before_it_is_written(foreign: str) -> None:
+    event = _events(1, 1)
+    body = event.oadr_event[0].ei_event
+    period = EiActivePeriod(properties=body.ei_active_period.properties, components=foreign)
+    spoilt = DistributeEvent(
+        request_id="r",
+        vtn_id="V",
+        oadr_event=[Event(ei_event=EiEvent(event_descriptor=body.event_descriptor, ei_active_period=period, ei_event_signals=body.ei_event_signals))],
+    )
+    with pytest.raises(LocalError) as caught:
+        encode(spoilt)
+    assert caught.value.path == "DistributeEvent/oadr_event[0]/ei_event/ei_active_period/components"
+
+
+def test_forbidden_kinds_have_one_base() -> None:
+    assert all(issubclass(error, (ForbiddenXml, NotXml, SchemaViolation)) for _, error in HOSTILE)
