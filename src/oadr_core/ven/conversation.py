@@ -291,27 +291,37 @@ def _poll_at(turn: Turn) -> float | None:
     state = turn.state
     if state.phase is not Phase.REGISTERED or state.next_poll is None:
         return None
-    quiet = not state.outbox and not state.answers and events.next_mono(state.events.values()) is None
+    waiting = any(not isinstance(entry.payload, UpdateReport) for entry in state.outbox)
+    quiet = not waiting and not state.answers and events.next_mono(state.events.values()) is None
     return turn.now.mono if 0 < state.drained < MOST_DRAINED and quiet else state.next_poll
 
 
 def send_next(turn: Turn) -> None:
-    """Send the next message if nothing is under way: the oldest one that may go, else a poll that is due."""
+    """Send the next message if nothing is under way: what the VTN waits for, else a poll that is due, else data.
+
+    Data comes last, so that a backlog of reports never keeps events from a VEN.
+    """
     state, mono = turn.state, turn.now.mono
     if state.flight is not None or (state.retry_at is not None and mono < state.retry_at):
         return
-    entry = next((entry for entry in _sendable(turn) if entry.not_before <= mono), None)
-    if entry is not None:
-        _send(turn, entry.service, entry.payload, entry.number)
-        return
+    ready = [entry for entry in _sendable(turn) if entry.not_before <= mono]
+    urgent = next((entry for entry in ready if not isinstance(entry.payload, UpdateReport)), None)
     poll_at = _poll_at(turn)
-    if poll_at is not None and poll_at <= mono:
-        registered = state.registration
-        assert registered is not None
-        interval = registered.poll_interval_s
-        share = min(JITTER_SHARE, JITTER_MOST_S / interval) if turn.config.jitter else 0.0
-        turn.set(next_poll=mono + interval * spread(turn.key, share, "poll", turn.number()))
-        _send(turn, ServiceName.OADR_POLL, Poll(ven_id=registered.ven_id), None)
+    if urgent is not None:
+        _send(turn, urgent.service, urgent.payload, urgent.number)
+    elif poll_at is not None and poll_at <= mono:
+        _poll(turn)
+    elif ready:
+        _send(turn, ready[0].service, ready[0].payload, ready[0].number)
+
+
+def _poll(turn: Turn) -> None:
+    registered = turn.state.registration
+    assert registered is not None
+    interval = registered.poll_interval_s
+    share = min(JITTER_SHARE, JITTER_MOST_S / interval) if turn.config.jitter else 0.0
+    turn.set(next_poll=turn.now.mono + interval * spread(turn.key, share, "poll", turn.number()))
+    _send(turn, ServiceName.OADR_POLL, Poll(ven_id=registered.ven_id), None)
 
 
 def _send(turn: Turn, service: ServiceName, payload: Payload, number: int | None) -> None:

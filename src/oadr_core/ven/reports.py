@@ -54,6 +54,10 @@ COMPLIANCE: Final = "459"
 UNSUPPORTED: Final = "461"
 MOST_JOBS: Final = 200
 """Report requests served at once: a VTN has a few per offered report."""
+MOST_TOGETHER: Final = 20
+"""Reports in one message at most: a backlog goes out in few messages, and none becomes too large for a peer."""
+MOST_WAITING: Final = 500
+"""Messages with reports that wait for the VTN: days of ordinary reporting, some tens of megabytes at worst."""
 LONGEST_ANSWER_S: Final = 30.0
 """How long a question for readings stays open at most: a placeholder is sent for what is not there by then (R318)."""
 JITTER_SHARE: Final = 0.1
@@ -373,8 +377,29 @@ def _post(turn: Turn, job: Job, readings: tuple[Reading, ...]) -> None:
         report_name=(offer.report.report_name or "").removeprefix("METADATA_") or None,
         created_date_time=turn.now.seconds,
     )
-    payload = UpdateReport(request_id=turn.token("update"), oadr_report=(report,), ven_id=registered.ven_id)
-    turn.post(ServiceName.EI_REPORT, payload)
+    _queue(turn, report, registered.ven_id)
+
+
+def _queue(turn: Turn, report: Report, ven_id: str) -> None:
+    """Put a report into the outbox: with others that wait there, so that a backlog is worked off in few messages."""
+    outbox, flight = turn.state.outbox, turn.state.flight
+    waiting = [entry for entry in outbox if isinstance(entry.payload, UpdateReport)]
+    if len(waiting) >= MOST_WAITING:
+        oldest = waiting[0]
+        turn.set(outbox=tuple(entry for entry in outbox if entry is not oldest))
+        text = f"{len(waiting)} messages with reports wait for the VTN; the oldest is given up"
+        turn.tell(Trouble(text=text, lost=oldest.payload))
+    last = waiting[-1] if waiting else None
+    under_way = flight is not None and last is not None and flight.number == last.number
+    if last is not None and isinstance(last.payload, UpdateReport) and not last.attempts and not under_way:
+        reports = (*last.payload.oadr_report, report)
+        if len(reports) <= MOST_TOGETHER:
+            more = evolve(last, payload=evolve(last.payload, oadr_report=reports))
+            turn.set(outbox=tuple(more if entry.number == last.number else entry for entry in turn.state.outbox))
+            return
+    turn.post(
+        ServiceName.EI_REPORT, UpdateReport(request_id=turn.token("update"), oadr_report=(report,), ven_id=ven_id)
+    )
 
 
 def _interval(reading: Reading) -> Interval:
