@@ -47,7 +47,9 @@ class Server:
     def url(self) -> str:
         """The URL of the VTN, without the service."""
         host = _ANY_HOST.get(self.host, self.host)
-        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}/{self.base_path.strip('/')}".rstrip("/")
+        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}/{self.base_path.strip('/')}".rstrip(
+            "/"
+        )
 
 
 class _Uvicorn(uvicorn.Server):

@@ -36,8 +36,8 @@ Fault = tuple[str, str]
 
 
 def complete(event: EiEvent) -> EiEvent:
-    """The event with what the book supplies: interval numbers (R2, R101), x-eiNotification (R105), whole
-    seconds (R1).
+    """The event with what the book supplies: interval numbers (R2, R101), idle values (R14),
+    x-eiNotification (R105), whole seconds (R1).
     """
     properties = event.ei_active_period.properties
     signals = event.ei_event_signals
@@ -55,11 +55,19 @@ def complete(event: EiEvent) -> EiEvent:
         ei_event_signals=evolve(
             signals,
             ei_event_signal=tuple(
-                evolve(signal, intervals=_numbered(signal.intervals)) for signal in signals.ei_event_signal
+                evolve(signal, intervals=_numbered(signal.intervals), current_value=idle_value(signal))
+                for signal in signals.ei_event_signal
             ),
             ei_event_baseline=baseline and evolve(baseline, intervals=_numbered(baseline.intervals)),
         ),
     )
+
+
+def idle_value(signal: EiEventSignal) -> float | None:
+    """The currentValue of a signal while its event is not active: 0 for SIMPLE (R14), none for others
+    (R110).
+    """
+    return 0.0 if signal.signal_name == SignalName.SIMPLE else None
 
 
 def check(event: EiEvent) -> None:

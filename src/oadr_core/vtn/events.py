@@ -14,7 +14,17 @@ import attrs
 
 from ..engine import Notification, Trouble
 from ..errors import shown
-from ..model import CreatedEvent, DistributeEvent, EiResponse, EventResponse, OptType, Payload, RequestEvent, Response
+from ..model import (
+    CreatedEvent,
+    DistributeEvent,
+    EiResponse,
+    EiTarget,
+    EventResponse,
+    OptType,
+    Payload,
+    RequestEvent,
+    Response,
+)
 from . import replies
 from .book import EventEntry
 from .messages import EventDelivered, OptReceived
@@ -74,11 +84,12 @@ def distribute(
                 )
             )
     ven = attrs.evolve(ven, deliveries=MappingProxyType(deliveries), book_version=turn.book.version(ven.ven_id))
+    target = EiTarget(ven_id=(ven.ven_id,))
     message = DistributeEvent(
         ei_response=response,
         request_id=turn.token("distribute"),
         vtn_id=turn.config.vtn_id,
-        oadr_event=tuple(render(entry, ven.ven_id, wall) for entry in shown_now),
+        oadr_event=tuple(render(entry, target, wall) for entry in shown_now),
     )
     return attrs.evolve(ven, resend_at=_next_due(turn, ven)), message
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from ..engine.copying import evolve
 from ..engine.schedule import starts
-from ..model import EiEvent, EiEventSignal, EiTarget, Event, EventStatus, SignalName, SignalPayload
+from ..model import EiEvent, EiEventSignal, EiEventSignals, EiTarget, Event, EventStatus, SignalPayload
 from .book import EventEntry
 
 _LAST: Final = 2**32
@@ -37,39 +37,39 @@ def _place(entry: EventEntry, wall: datetime) -> tuple[int, int, datetime, int]:
     return (2 if status is EventStatus.COMPLETED else 1), 0, start, entry.number
 
 
-def render(entry: EventEntry, ven_id: str, wall: datetime) -> Event:
-    """The event for a VEN at an instant; ``createdDateTime`` is that instant for all events of a message
-    (R115).
+def render(entry: EventEntry, target: EiTarget, wall: datetime) -> Event:
+    """The event at an instant; ``createdDateTime`` is that instant for all events of a message (R115).
 
-    An event without any target is targeted at the VEN that gets it, which means the same (R22).
+    ``target`` is the VEN that gets it: an event without any target is targeted at it, which means the same
+    (R22).
     """
     event = entry.event
     status = entry.status_at(wall)
-    signals = event.ei_event_signals
     return Event(
         ei_event=EiEvent(
             event_descriptor=evolve(
                 event.event_descriptor, event_status=status, created_date_time=wall.replace(microsecond=0)
             ),
             ei_active_period=event.ei_active_period,
-            ei_event_signals=evolve(
-                signals,
-                ei_event_signal=tuple(_current(signal, entry, status, wall) for signal in signals.ei_event_signal),
-            ),
-            ei_target=EiTarget(ven_id=(ven_id,)) if event.ei_target == _NOBODY else event.ei_target,
+            ei_event_signals=_executing(entry, wall) if status is EventStatus.ACTIVE else event.ei_event_signals,
+            ei_target=target if event.ei_target == _NOBODY else event.ei_target,
         ),
         oadr_response_required=entry.response_required,
     )
 
 
-def _current(signal: EiEventSignal, entry: EventEntry, status: EventStatus, wall: datetime) -> EiEventSignal:
-    """currentValue: that of the executing interval (R29); 0 for SIMPLE unless active (R14); else none
-    (R110).
+def _executing(entry: EventEntry, wall: datetime) -> EiEventSignals:
+    """R29: currentValue is that of the executing interval; the book keeps the values of an event that is
+    not active.
     """
-    value: float | None = 0.0 if signal.signal_name == SignalName.SIMPLE else None
-    if status is EventStatus.ACTIVE:
-        value = value_at(signal, entry.timeline.start, wall)
-    return signal if value == signal.current_value else evolve(signal, current_value=value)
+    signals = entry.event.ei_event_signals
+    start = entry.timeline.start
+    return evolve(
+        signals,
+        ei_event_signal=tuple(
+            evolve(signal, current_value=value_at(signal, start, wall)) for signal in signals.ei_event_signal
+        ),
+    )
 
 
 def value_at(signal: EiEventSignal, start: datetime, wall: datetime) -> float | None:

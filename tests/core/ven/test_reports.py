@@ -350,6 +350,25 @@ def test_report_waits_while_the_vtn_is_away_and_none_is_lost(bench: Bench) -> No
     assert times == sorted(set(times))
 
 
+def test_backlog_of_reports_goes_out_together_and_does_not_keep_from_polling(bench: Bench) -> None:
+    ask(bench, request())
+    kinds, reports = [], 0
+    for _ in range(40):
+        for question in bench.heard(ReportDue):
+            reading = Reading(r_id="r1", value=1.0)
+            bench.put(ProvideReport(report_request_id="req-1", at=question.at, readings=(reading,)))
+        if bench.idle:
+            bench.wait(1)
+            continue
+        payload = bench.pending.payload
+        bench.wait(25)  # a VTN that is slow
+        kinds.append(type(payload))
+        reports += len(payload.oadr_report) if isinstance(payload, UpdateReport) else 0
+        bench.answer(UPDATED if isinstance(payload, UpdateReport) else nothing())
+    assert kinds.count(Poll) >= len(kinds) // 3
+    assert reports > kinds.count(UpdateReport)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, 10**400])
 def test_numbers_that_are_hard_to_write_do_not_block_the_report(bench: Bench, value: float) -> None:
     ask(bench, request())

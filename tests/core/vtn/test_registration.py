@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -304,7 +305,7 @@ def test_reregistration_is_settled_by_oadr_response(world: World) -> None:
         {"oadr_http_pull_model": False, "oadr_transport_address": "http://ven.example"},
     ],
 )
-def test_what_is_not_served_is_refused(world: World, details: dict[str, object]) -> None:
+def test_what_is_not_served_is_refused(world: World, details: dict[str, Any]) -> None:
     assert Ven(world, "n").register(**details).ei_response.response_code == "469"
     assert not world.session.vens
 
