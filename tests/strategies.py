@@ -11,21 +11,25 @@ from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
+
 from oadr_core.model import MESSAGES, Duration, Payload
 from oadr_core.model.declare import Choice, FieldSpec, Kind, Opaque, Scalar, fields_of
 
 MOST_ITEMS = 3
 """Items of a repeated element: enough for order and neighbours, few enough to keep documents small."""
 
-FEEDS = (
+_SMALL = (
     '<atom:feed xmlns:atom="http://www.w3.org/2005/Atom"><atom:id>urn:1</atom:id><atom:title>t</atom:title>'
-    "<atom:updated>2025-01-01T00:00:00Z</atom:updated></atom:feed>",
+    "<atom:updated>2025-01-01T00:00:00Z</atom:updated></atom:feed>"
+)
+_LARGE = (
     '<atom:feed xmlns:atom="http://www.w3.org/2005/Atom" xml:lang="en"><atom:id>urn:&amp;</atom:id>'
     '<atom:title type="text">&lt;t&gt;</atom:title><atom:updated>2025-01-01T00:00:00Z</atom:updated>'
     '<atom:entry><atom:content> <espi:ServiceStatus xmlns:espi="http://naesb.org/espi">'
     "<espi:currentStatus>1</espi:currentStatus></espi:ServiceStatus></atom:content><atom:id>urn:2</atom:id>"
-    "<atom:title>x</atom:title></atom:entry></atom:feed>",
+    "<atom:title>x</atom:title></atom:entry></atom:feed>"
 )
+FEEDS = (_SMALL, _LARGE)
 """Atom feeds in canonical form."""
 
 COMPONENTS = ("", '<ns0:x xmlns:ns0="urn:c" b="1">t &amp; u</ns0:x>', "text")
@@ -67,7 +71,9 @@ def kinds(kind: Kind) -> st.SearchStrategy[Any]:
 
 def texts() -> st.SearchStrategy[str]:
     """Everything that XML 1.0 can carry."""
-    return st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")) | st.sampled_from("\t\n\r<>&\"' "), max_size=12)
+    return st.text(
+        st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")) | st.sampled_from("\t\n\r<>&\"' "), max_size=12
+    )
 
 
 def extension_names() -> st.SearchStrategy[str]:
@@ -81,9 +87,9 @@ def durations() -> st.SearchStrategy[Duration]:
     """Durations in every form that the published pattern has."""
     count = st.integers(0, 99)
     made = st.builds(lambda months, seconds: Duration(months=months, seconds=seconds), count, st.integers(0, 10**7))
-    return made | st.from_regex(r"[+-]?P(\d{1,3}Y)?(\d{1,3}M)?(\d{1,3}D)?T?(\d{1,3}H)?(\d{1,3}M)?(\d{1,3}S)?|\d{1,3}W", fullmatch=True).filter(
-        str.isascii
-    ).map(Duration.parse)
+    return made | st.from_regex(
+        r"[+-]?P(\d{1,3}Y)?(\d{1,3}M)?(\d{1,3}D)?T?(\d{1,3}H)?(\d{1,3}M)?(\d{1,3}S)?|\d{1,3}W", fullmatch=True
+    ).filter(str.isascii).map(Duration.parse)
 
 
 def instants() -> st.SearchStrategy[datetime]:
@@ -99,10 +105,14 @@ def scalars(kind: Scalar) -> st.SearchStrategy[Any]:
     numbers = st.integers(kind.minimum or 0, kind.maximum or 0)
     return {
         "string": texts(),
-        "anyURI": st.from_regex(r"(https?://[a-z.]{1,9}(/([a-zA-Z0-9&?=.é{}]|%20){0,9})?|[a-z ]?)", fullmatch=True).map(str.strip),
+        "anyURI": st.from_regex(r"(https?://[a-z.]{1,9}(/([a-zA-Z0-9&?=.é{}]|%20){0,9})?|[a-z ]?)", fullmatch=True).map(
+            str.strip
+        ),
         "unsignedInt": numbers,
         "float": st.floats(allow_nan=False) | st.integers(-(10**6), 10**6).map(float),
-        "decimal": st.decimals(allow_nan=False, allow_infinity=False, min_value=Decimal(-(10**9)), max_value=Decimal(10**9)),
+        "decimal": st.decimals(
+            allow_nan=False, allow_infinity=False, min_value=Decimal(-(10**9)), max_value=Decimal(10**9)
+        ),
         "boolean": st.booleans(),
         "dateTime": instants(),
         "duration": durations(),

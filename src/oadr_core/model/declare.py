@@ -24,7 +24,7 @@ that repeats: ``"strm:intervals/ei:interval*"``. The order of the fields is the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final, TypeVar, dataclass_transform
@@ -35,6 +35,8 @@ from .values import Duration
 
 _T = TypeVar("_T")
 _METADATA: Final = "oadr"
+Vocabulary = type[StrEnum] | frozenset[str]
+"""The permitted texts of an enumeration."""
 
 
 @attrs.frozen
@@ -47,7 +49,7 @@ class Scalar:
 
     type: str
     collapse: bool = True
-    enumeration: type[StrEnum] | frozenset[str] | None = None
+    enumeration: Vocabulary | None = None
     open: bool = False
     fixed: str | None = None
     minimum: int | None = None
@@ -88,7 +90,7 @@ EXTENSION: Final = "x-"
 """How the names begin that parties may add to an open vocabulary (ei:EiExtensionTokenType)."""
 
 
-def closed(values: type[StrEnum] | frozenset[str], *, collapse: bool = True) -> Scalar:
+def closed(values: Vocabulary, *, collapse: bool = True) -> Scalar:
     """A vocabulary that nobody may extend."""
     return Scalar("enumeration", collapse=collapse, enumeration=values)
 
@@ -181,7 +183,8 @@ def _field(
 
 
 def _as_tuple(value: Any) -> Any:
-    return value if type(value) is tuple or value is None or isinstance(value, str) else tuple(value)
+    """Any collection becomes a tuple; what is none stays, for the encoder to name the field."""
+    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, (tuple, str, bytes)) else value
 
 
 def _as_duration(value: Any) -> Any:

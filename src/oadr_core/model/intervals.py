@@ -131,7 +131,8 @@ STREAM_PAYLOAD_BASE: Final = Choice(
 class Interval:
     """A stretch of time with its payloads (EI:110).
 
-    Events: ``duration`` and ``uid`` (0, 1, 2 …), no ``dtstart``, one SignalPayload (R100-R103). Reports: rules R314-R316.
+    Events: ``duration`` and ``uid`` (0, 1, 2 …), no ``dtstart``, one SignalPayload (R100-R103).
+    Reports: rules R314-R316.
     """
 
     dtstart: datetime | None = opt("xcal:dtstart/xcal:date-time", DATE_TIME)

@@ -44,7 +44,7 @@ class ReportDescription:
 
 @schema
 class Report:
-    """Metadata of a report (descriptions, no intervals) or its data (intervals, no descriptions) (O:761, R305, R313)."""
+    """Metadata of a report (descriptions, no intervals), or its data (the other way round) (O:761, R305, R313)."""
 
     dtstart: datetime | None = opt("xcal:dtstart/xcal:date-time", DATE_TIME)
     duration: Duration | None = opt("xcal:duration/xcal:duration", DURATION)

@@ -34,7 +34,8 @@ class Duration:
     ``months`` (years count 12) and ``seconds`` (weeks, days, hours, minutes count by their length) carry the sign.
     Two durations are equal when both agree; ``text`` is what the wire said and does not take part.
 
-    Raises nothing by itself; make one with :meth:`parse` or :meth:`of`. Source: rules R1, R31, R47; xcal:DurationValueType.
+    Raises nothing by itself; make one with :meth:`parse` or :meth:`of`.
+    Source: rules R1, R31, R47; xcal:DurationValueType.
     """
 
     months: int = 0
@@ -143,7 +144,7 @@ class LexicalStr(str):
 
 
 class LexicalXml(str):
-    """The content of an element whose attributes are carried along: those of ``xcal:components``, which may have any."""
+    """The content of an element whose attributes are carried along: ``xcal:components`` may have any."""
 
     __slots__ = ("attributes",)
     attributes: str

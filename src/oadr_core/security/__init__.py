@@ -74,17 +74,21 @@ __all__ = [
 ]
 
 
+_HOMES = {
+    "Signer": "signing",
+    "seal": "signing",
+    "Trust": "trust",
+    "SignedEnvelope": "verifying",
+    "open_envelope": "verifying",
+}
+
+
 def __getattr__(name: str) -> object:
-    if name in ("Signer", "seal"):
-        from . import signing
-
-        return getattr(signing, name)
-    if name == "Trust":
-        from .trust import Trust
-
-        return Trust
-    if name in ("SignedEnvelope", "open_envelope"):
-        from . import verifying
-
-        return getattr(verifying, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from . import signing, trust, verifying
+    except ModuleNotFoundError as error:
+        raise ImportError(f"{name} needs {error.name}, which comes with oadr[security]") from error
+    return getattr({"signing": signing, "trust": trust, "verifying": verifying}[home], name)

@@ -42,6 +42,8 @@ from .trust import Trust
 MOST_DECLARATIONS: Final = 32
 """Declarations of namespaces in scope at one element, hidden ones counted; one product seen has 21, the others fewer
 than 10."""
+HARMLESS: Final = 10_000_000
+"""Declarations squared times elements that need no closer look: some 50 ms of canonicalisation at worst."""
 
 _TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,12})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 _ENVELOPE: Final = (f'<w:oadrPayload xmlns:w="{OADR}">'.encode(), b"</w:oadrPayload>")
@@ -117,7 +119,7 @@ def open_envelope(
 
 def _check_declarations(body: bytes) -> None:
     """Refuse a document with many namespaces in scope at once: canonical form costs their square, for each element."""
-    if body.count(b"xmlns") <= MOST_DECLARATIONS:
+    if body.count(b"xmlns") ** 2 * body.count(b"<") <= HARMLESS:
         return
     in_scope = 0
 

@@ -1,12 +1,12 @@
 """Declarations to code that reads: one decoder per class of the model, written and compiled on first use.
 
-It stands alone as one half of the generated code (the other is :mod:`._encoders`). What it generates is straight code for
-elements that follow the schema exactly: it raises :class:`~._compile.Mismatch` or stumbles at the first surprise, and says
-nothing about it. Finding out what is wrong, and whether it can be tolerated, is the work of :mod:`.examine`, which is slow
-and walks the same declarations. The generated source can be read with :func:`decoder_source`.
+It stands alone as one half of the generated code (the other is :mod:`._encoders`). What it generates is straight code
+for elements that follow the schema exactly: it raises :class:`~._compile.Mismatch` or stumbles at the first surprise,
+and says nothing about it. Finding out what is wrong, and whether it can be tolerated, is the work of :mod:`.examine`,
+which is slow and walks the same declarations. The generated source can be read with :func:`decoder_source`.
 
-Measured choices: indexing the list of children beats an iterator; a call per interval payload is felt, so what stands in a
-repeated choice is written in line; many alternatives are looked up, few are compared.
+Measured choices: indexing the list of children beats an iterator; a call per interval payload is felt, so what stands
+in a repeated choice is written in line; many alternatives are looked up, few are compared.
 """
 
 from __future__ import annotations
@@ -137,9 +137,9 @@ def _path(out: Source, depth: int, element: str, path: tuple[str, ...], kind: Ki
     """Descend through wrappers with exactly one child each, and read what the innermost element holds."""
     for number, name in enumerate(path):
         child = out.fresh("d")
-        out.add(depth, f"{child}, = {element}")
         leaf = f" or len({child})" if number == len(path) - 1 and _may_be_empty(kind) else ""
-        out.add(depth, f"if {child}.tag != {out.tag(name)}{leaf}: raise Mismatch")
+        out.add(depth, f"{child} = {element}[0]")
+        out.add(depth, f"if {child}.tag != {out.tag(name)} or len({element}) != 1{leaf}: raise Mismatch")
         element = child
     if isinstance(kind, Scalar):
         if not path and _may_be_empty(kind):
@@ -158,8 +158,9 @@ def _path(out: Source, depth: int, element: str, path: tuple[str, ...], kind: Ki
 
 
 def _may_be_empty(kind: Kind) -> bool:
-    """True for text that may be blank: elements where text is expected must be looked for. Elsewhere the reader of the text
-    finds it missing, and :func:`~oadr_core.wire.codec.decode` has seen to it that no element has both elements and text."""
+    """True for text that may be blank: elements where text is expected must be looked for. Elsewhere the reader of
+    the text finds it missing, and :func:`~oadr_core.wire.codec.decode` has seen to it that no element has both
+    elements and text."""
     return isinstance(kind, Scalar) and kind.type in ("string", "anyURI", "fixed", "doubleList")
 
 
@@ -204,7 +205,9 @@ def _choice(out: Source, depth: int, element: str, tag: str, kind: Choice, targe
     """One of several alternatives, or ``otherwise``."""
     choices = alternatives(kind)
     if len(choices) > _FEW:
-        table = out.bind({expand(path[0]): decoder(inner) for path, inner in choices if isinstance(inner, type)}, "table")
+        table = out.bind(
+            {expand(path[0]): decoder(inner) for path, inner in choices if isinstance(inner, type)}, "table"
+        )
         read = out.fresh("f")
         out.add(depth, f"{read} = {table}.get({tag})")
         out.add(depth, f"if {read} is None: {otherwise}")

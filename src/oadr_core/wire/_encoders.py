@@ -1,8 +1,8 @@
 """Declarations to code that writes: one encoder per class of the model, written and compiled on first use.
 
-It stands alone as the other half of the generated code (see :mod:`._decoders`). An encoder builds one f-string per element
-and raises :class:`~._compile.Mismatch` or stumbles at the first value that cannot be written; :mod:`.explain` names it. The
-generated source can be read with :func:`encoder_source`.
+It stands alone as the other half of the generated code (see :mod:`._decoders`). An encoder builds one f-string per
+element and raises :class:`~._compile.Mismatch` or stumbles at the first value that cannot be written; :mod:`.explain`
+names it. The generated source can be read with :func:`encoder_source`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def _field(out: Source, depth: int, owner: str, spec: FieldSpec) -> str:
     whole = isinstance(spec.kind, Opaque) and not spec.kind.content
     before, after = _tags(spec.path[:-1] if whole else spec.path, _attributes(out, spec.kind, value))
     if isinstance(spec.kind, type):
-        out.add(depth, f"if type({value}) is not {out.bind(spec.kind, 'C')}{'' if spec.minimum else f' and {value} is not None'}: raise Mismatch")
+        absent = "" if spec.minimum else f" and {value} is not None"
+        out.add(depth, f"if type({value}) is not {out.bind(spec.kind, 'C')}{absent}: raise Mismatch")
     expression = f"{before}{{{_expression(out, spec.kind, value, spec.path)}}}{after}"
     if spec.minimum:
         return expression

@@ -1,7 +1,7 @@
 """Bytes to messages and back: the door of the wire layer.
 
-It stands alone because it decides what surrounds a message: the envelope with its signature, the tolerance for documents
-without it, the declarations of namespaces, and which of the two halves of the codec is asked.
+It stands alone because it decides what surrounds a message: the envelope with its signature, the tolerance for
+documents without it, the declarations of namespaces, and which of the two halves of the codec is asked.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 import attrs
 
 from ..errors import LocalError, SchemaViolation, UnknownMessage, WrongProfile, shown
-from ..model import MESSAGES, NAMESPACES, OADR_20A, Payload
+from ..model import MESSAGES, NAMESPACES, OADR_20A, DistributeEvent, Payload
 from ..model.namespaces import expand
 from . import opaque
 from ._compile import Mismatch
@@ -22,6 +22,7 @@ from .certify import departures
 from .convert import BLANK, read_identifier
 from .examine import Deviation, Examiner, split
 from .explain import double_identifiers, faults
+from .lines import line_numbers
 from .parse import DEFAULT_LIMITS, Limits, check_shape, parse
 from .signature import signature_faults
 
@@ -59,15 +60,11 @@ def decode(data: bytes, *, strict: bool = False, limits: Limits = DEFAULT_LIMITS
     """
     root = parse(data, limits)
     if not strict and (envelope := _decode_fast(root)) is not None:
-        if any(departures(envelope.payload, strict=False)):
-            examiner = Examiner(root, data, limits, strict=False)
-            _certify(envelope.payload, root[-1][0], examiner)
-            return attrs.evolve(envelope, deviations=tuple(examiner.deviations))
-        return envelope
+        return _with_notes(envelope, root, data) if type(envelope.payload) is DistributeEvent else envelope
     check_shape(root, limits)
     examiner = Examiner(root, data, limits, strict=strict)
     message, signed, object_id = _unwrap(root, examiner)
-    cls = _CLASSES[message.tag]
+    cls: type = _CLASSES[message.tag]
     examiner.message(message, cls)
     version = message.get(_SCHEMA_VERSION)
     if version != "2.0b":
@@ -81,11 +78,24 @@ def decode(data: bytes, *, strict: bool = False, limits: Limits = DEFAULT_LIMITS
     return Envelope(payload=decoded, deviations=tuple(examiner.deviations), signed=signed, object_id=object_id)
 
 
-def _certify(payload: Payload, message: Element, examiner: Examiner, *, strict: bool = False) -> None:
+def _certify(payload: Payload, message: Element, examiner: Examiner, *, strict: bool) -> None:
+    """Hold the rules of :mod:`.certify` against a message that has been examined."""
     name = split(message.tag)[1]
-    for departure in departures(payload, strict=strict):
-        element = _find(message, departure.path)
-        examiner.note(departure.rule, f"{name}/{departure.path}", departure.text, element, tolerable=departure.tolerable)
+    for found in departures(payload, strict=strict):
+        element = _find(message, found.path)
+        examiner.note(found.rule, f"{name}/{found.path}", found.text, element, tolerable=found.tolerable)
+
+
+def _with_notes(envelope: Envelope, root: Element, data: bytes) -> Envelope:
+    """The same for events that follow the schema, at the cost of only what is noted."""
+    message, deviations = root[-1][0], []
+    for found in departures(envelope.payload, strict=False):
+        element = _find(message, found.path)
+        place = next(number for number, other in enumerate(root.iter(), 1) if other is element)
+        path = f"{split(message.tag)[1]}/{found.path}"
+        line = line_numbers(data, place)[-1]
+        deviations.append(Deviation(rule=found.rule, path=path, text=found.text, line=line))
+    return attrs.evolve(envelope, deviations=tuple(deviations)) if deviations else envelope
 
 
 def _find(element: Element, path: str) -> Element:
@@ -121,9 +131,9 @@ def body(payload: Payload) -> str:
 
     Raises what compiled code raises when it stumbles; :func:`encode` turns that into a ``LocalError``.
     """
-    cls = type(payload)
-    attributes = attribute_writer(cls)
-    return f"<{cls.__element__}{attributes(payload) if attributes else ''}>{encoder(cls)(payload)}</{cls.__element__}>"
+    cls: type = type(payload)
+    name, attributes = payload.__element__, attribute_writer(cls)
+    return f"<{name}{attributes(payload) if attributes else ''}>{encoder(cls)(payload)}</{name}>"
 
 
 def _document(text: str) -> bytes:
@@ -149,40 +159,50 @@ def _explain(payload: Any, error: Exception) -> LocalError:
 
 def _decode_fast(root: Element) -> Envelope | None:
     """The message of a document that follows the schema exactly; ``None`` for every other."""
-    *signatures, signed_object = root if len(root) else (root,)
-    if root.tag != _PAYLOAD or signed_object.tag != _SIGNED_OBJECT or len(signed_object) != 1 or len(signatures) > 1:
+    if root.tag != _PAYLOAD or not 1 <= len(root) <= 2 or root.keys() or _has_text(root):
+        return None
+    signed_object, signed = root[-1], len(root) == 2
+    identifiers: set[str] | None = None
+    if signed:
+        identifiers = set()
+        if root[0].tag != _SIGNATURE or _has_tail(root[0]) or any(signature_faults(root[0], identifiers)):
+            return None
+    if (
+        signed_object.tag != _SIGNED_OBJECT
+        or len(signed_object) != 1
+        or _has_text(signed_object)
+        or _has_tail(signed_object)
+    ):
         return None
     message = signed_object[0]
-    cls = _CLASSES.get(message.tag)
-    if cls is None or root.keys():
+    cls: type | None = _CLASSES.get(message.tag)
+    if cls is None or message.keys() != [_SCHEMA_VERSION] or _has_text(message) or _has_tail(message):
         return None
-    if any(text and text.strip(BLANK) for e in (root, signed_object, message) for text in (e.text, e.tail)):
-        return None
-    identifiers: set[str] = set()
-    for signature in signatures:
-        if signature.tag != _SIGNATURE or (signature.tail or "").strip(BLANK) or any(signature_faults(signature, identifiers)):
-            return None
-    unusual = [
-        element
-        for element in signed_object.iter()
-        if element.keys()
-        or ((text := element.tail) and text.strip(BLANK))
-        or (len(element) and (text := element.text) and text.strip(BLANK))
-    ]
-    if unusual != ([signed_object, message] if signed_object.keys() else [message]):
-        return None
-    if message.keys() != [_SCHEMA_VERSION] or signed_object.keys() not in ([], [_ID]):
+    # Attributes, text behind elements, text beside elements: nowhere but on the two elements above.
+    unusual = [e for e in signed_object.iter() if e.tail or e.keys() or (len(e) and e.text)]
+    if len(unusual) > 1:
+        unusual = [e for e in unusual if e.keys() or _has_tail(e) or (len(e) and _has_text(e))]
+    keys = signed_object.keys()
+    if unusual != ([signed_object, message] if keys else [message]):
         return None
     try:
         payload = decoder(cls)(message)
-        object_id = signed_object.get(_ID)
-        if object_id is not None and read_identifier(object_id) in identifiers:
-            return None
+        object_id = read_identifier(signed_object.attrib[_ID]) if keys else None
     except _SURPRISES:
         return None
-    if payload.schema_version != "2.0b":
+    if payload.schema_version != "2.0b" or (identifiers and object_id in identifiers):
         return None
-    return Envelope(payload=payload, signed=bool(signatures), object_id=object_id)
+    return Envelope(payload=payload, signed=signed, object_id=object_id)
+
+
+def _has_text(element: Element) -> bool:
+    text = element.text
+    return text is not None and text.strip(BLANK) != ""
+
+
+def _has_tail(element: Element) -> bool:
+    text = element.tail
+    return text is not None and text.strip(BLANK) != ""
 
 
 def _unwrap(root: Element, examiner: Examiner) -> tuple[Element, bool, str | None]:

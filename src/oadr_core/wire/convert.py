@@ -1,8 +1,9 @@
 """Text of elements to Python values and back, one pair of functions for each type of the schema.
 
-It stands alone as the only place that knows lexical forms. Reading keeps every text that the schema allows: where it is
-not the canonical one, the value carries it along (see :mod:`oadr_core.model.values`). All functions raise ``ValueError``,
-``TypeError`` or ``AttributeError`` for what they do not accept; callers turn these into errors that name the place.
+It stands alone as the only place that knows lexical forms. Reading keeps every text that the schema allows: where it
+is not the canonical one, the value carries it along (see :mod:`oadr_core.model.values`). All functions raise
+``ValueError``, ``TypeError`` or ``AttributeError`` for what they do not accept; callers turn these into errors that
+name the place.
 """
 
 from __future__ import annotations
@@ -34,15 +35,18 @@ _ANY_INSTANT: Final = re.compile(
     r"(?P<sign>-)?(?P<date>\d{4}-\d\d-\d\d)T(?P<time>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d+))?Z?", re.ASCII
 )
 _MICROSECOND_DIGITS: Final = 6
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
+"""What stands for instants outside the years 1 to 9999, which the schema permits and Python does not have."""
 _WHOLE_SECONDS: Final = len("2025-01-31T12:00:00Z")
 _CODE: Final = re.compile(r"\d{3}", re.ASCII)
 _RUNS: Final = re.compile(r"[ \t\n\r]+")
 _EXTENSION_NAME: Final = re.compile(r"x-[^ \t\n\r][^\n\r]*")
-_NAME_START: Final = "A-Z_a-z\xc0-\xd6\xd8-\xf6\xf8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef\u3001-\ud7ff"
-_NAME: Final = re.compile(f"[{_NAME_START}][{_NAME_START}.0-9\xb7\u0300-\u036f\u203f\u2040-]*")
-_PUBLISHED_DURATION: Final = re.compile(
-    r"[+-]?P(\d+Y)?(\d+M)?(\d+D)?T?(\d+H)?(\d+M)?(\d+S)?|\d+W", re.ASCII
+_NAME_START: Final = (
+    "A-Z_a-z\xc0-\xd6\xd8-\xf6\xf8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef\u3001-\ud7ff"
 )
+_NAME: Final = re.compile(f"[{_NAME_START}][{_NAME_START}.0-9\xb7\u0300-\u036f\u203f\u2040-]*")
+_PUBLISHED_DURATION: Final = re.compile(r"[+-]?P(\d+Y)?(\d+M)?(\d+D)?T?(\d+H)?(\d+M)?(\d+S)?|\d+W", re.ASCII)
 _UNSAFE: Final = re.compile("[\\x00-\\x08\\x0b-\\x1f&<>\\ud800-\\udfff\\ufffe\\uffff]")
 _ILLEGAL: Final = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
 _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
@@ -180,14 +184,14 @@ def _read_date_time(text: str | None) -> datetime:
     if match is None:
         raise ValueError(f"not a UTC date and time: {stripped[:40]!r}; expected for instance 2025-01-31T12:00:00Z (R1)")
     if match["sign"] == "-":
-        return LexicalDateTime.of(datetime.min, stripped)
+        return LexicalDateTime.of(_EARLIEST, stripped)
     midnight = match["time"] == "24:00:00" and not (match["fraction"] or "").strip("0")
     value = datetime.fromisoformat(f"{match['date']}T{'00:00:00' if midnight else match['time']}+00:00")
     fraction = match["fraction"] or ""
     value = value.replace(microsecond=int(fraction[:_MICROSECOND_DIGITS].ljust(_MICROSECOND_DIGITS, "0")))
     if midnight:
         if value.date() == date.max:
-            return LexicalDateTime.of(datetime.max, stripped)
+            return LexicalDateTime.of(_LATEST, stripped)
         value += timedelta(days=1)
     return value if _write_date_time(value) == stripped else LexicalDateTime.of(value, stripped)
 
@@ -201,7 +205,8 @@ def _write_date_time(value: Any) -> str:
         raise ValueError(f"a datetime with a time zone is expected, not {value!r}")
     if value.tzinfo is not UTC:
         value = value.astimezone(UTC)
-    return value.isoformat()[:-6] + "Z"
+    text: str = value.isoformat()
+    return f"{text[:-6]}Z"
 
 
 def _write_duration(value: Any) -> str:

@@ -1,8 +1,9 @@
 """What is wrong with a document, where exactly, and whether it can be tolerated.
 
-It stands alone because it is the slow half of reading: the compiled decoders only say that something is amiss. It walks the
-same declarations, names the place and the rule, and mends in the tree what a tolerant reader lets pass (section 9.3 of the
-reference), so that one decoder serves every dialect. How single texts are mended stands in :mod:`.mend`.
+It stands alone because it is the slow half of reading: the compiled decoders only say that something is amiss. It
+walks the same declarations, names the place and the rule, and mends in the tree what a tolerant reader lets pass
+(section 9.3 of the reference), so that one decoder serves every dialect. How single texts are mended stands in
+:mod:`.mend`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which field of a payload cannot be written, and why.
 
-It stands alone because it is the slow half of writing: the compiled encoders only say that something is amiss. It walks the
-same declarations.
+It stands alone because it is the slow half of writing: the compiled encoders only say that something is amiss. It
+walks the same declarations.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Payloads as plain JSON values and back, without loss, from the same declarations: for stores, logs and the command line.
+"""Payloads as plain JSON values and back, without loss, from the same declarations: for stores, logs and the command
+line.
 
 It stands alone because it is a second form of the same messages, which has nothing to do with XML.
 
-A payload is an object with ``"message"``, its name, and its fields; a nested object has its fields only, and beside them
-``"type"`` where the schema has a choice. Fields without value are left out. Times, durations, decimal numbers and numbers in
-an unusual form are text, as they would be on the wire; ordinary numbers and booleans are JSON's own.
+A payload is an object with ``"message"``, its name, and its fields; a nested object has its fields only, and beside
+them ``"type"`` where the schema has a choice. Fields without value are left out. Times, durations, decimal numbers
+and numbers in an unusual form are text, as they would be on the wire; ordinary numbers and booleans are JSON's own.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def from_json(value: Mapping[str, Any]) -> Payload:
     return payload
 
 
-# --- writing ------------------------------------------------------------------------------------------------------------
+# --- writing --------------------------------------------------------------------------------------------------------
 
 
 def _object(value: Any, cls: type) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def _scalar(value: Any, kind: Scalar) -> Any:
     return converters(kind)[1](value)
 
 
-# --- reading ------------------------------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------------------------
 
 
 def _read_object(value: Any, cls: type, path: str, others: set[str]) -> Any:

@@ -1,7 +1,8 @@
 """Foreign XML inside a message, carried as canonical text.
 
-It stands alone because it is the one thing in a message that the declarations do not describe: Green Button feeds, and the
-content of ``xcal:components``. The text is exclusive canonical XML with well-known prefixes, so it can stand by itself.
+It stands alone because it is the one thing in a message that the declarations do not describe: Green Button feeds,
+and the content of ``xcal:components``. The text is exclusive canonical XML with well-known prefixes, so it can stand
+by itself.
 """
 
 from __future__ import annotations
@@ -115,7 +116,9 @@ class _Writer:
 
     def start(self, element: Element, bound: dict[str, str]) -> tuple[str, dict[str, str]]:
         """What stands in the start tag, and the prefixes that are bound below it."""
-        keys = {key: key[1:].partition("}")[::2] if key[0] == "{" else ("", key) for key in (element.tag, *element.keys())}
+        keys = {
+            key: key[1:].partition("}")[::2] if key[0] == "{" else ("", key) for key in (element.tag, *element.keys())
+        }
         wanted = {uri: self._prefix(uri) for uri, _ in keys.values() if uri}
         if relative := next((uri for uri in wanted if not _ABSOLUTE.match(uri)), ""):
             raise ValueError(f"canonical XML has no namespaces with relative names: {shown(relative)}")
@@ -123,7 +126,10 @@ class _Writer:
         bound = {**bound, **wanted}
         pieces = [_name(*keys[element.tag], bound)]
         pieces += [f'xmlns:{prefix}="{write_attribute(uri)}"' for prefix, uri in declared]
-        pieces += [f'{_name(*keys[key], bound)}="{write_attribute(element.get(key, ""))}"' for key in sorted(element.keys(), key=keys.__getitem__)]
+        pieces += [
+            f'{_name(*keys[key], bound)}="{write_attribute(element.get(key, ""))}"'
+            for key in sorted(element.keys(), key=keys.__getitem__)
+        ]
         return " ".join(pieces), bound
 
     def _prefix(self, uri: str) -> str:
@@ -132,4 +138,3 @@ class _Writer:
 
 def _name(uri: str, local: str, bound: dict[str, str]) -> str:
     return f"{bound[uri]}:{local}" if uri else local
-

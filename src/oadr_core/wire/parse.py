@@ -94,8 +94,8 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Element:
 def screen(data: bytes, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """Refuse unauthenticated bytes that no parser is to see; return them without byte order mark and XML declaration.
 
-    What is returned has no document type, no entity declaration, no processing instruction, no other encoding than UTF-8,
-    and is within the limits of bytes and elements. Whether it is well-formed is for a parser to say.
+    What is returned has no document type, no entity declaration, no processing instruction, no other encoding than
+    UTF-8, and is within the limits of bytes and elements. Whether it is well-formed is for a parser to say.
 
     Raises :class:`~oadr_core.errors.NotXml`, ``ForbiddenXml`` or one of their kinds; nothing else.
     """
@@ -130,7 +130,8 @@ def without_declaration(data: bytes) -> bytes:
 
 
 def check_shape(root: Element, limits: Limits) -> None:
-    """Refuse a tree that is too deep or has too many attributes; needed where code follows the tree and not the schema."""
+    """Refuse a tree that is too deep or has too many attributes; needed where code follows the tree and not the
+    schema."""
     level, depth = [root], 0
     while level:
         depth += 1
@@ -151,7 +152,8 @@ def _check_size(root: Element, limits: Limits) -> None:
 
 
 def _judge_document_type(body: bytes) -> None:
-    """Leave the verdict to defusedxml: the text may also stand in a comment or a CDATA section, where it is harmless."""
+    """Leave the verdict to defusedxml: the text may also stand in a comment or a CDATA section, where it is
+    harmless."""
     from defusedxml.common import DTDForbidden, EntitiesForbidden
     from defusedxml.common import ExternalReferenceForbidden as OutsideForbidden
     from defusedxml.ElementTree import fromstring

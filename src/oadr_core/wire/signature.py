@@ -99,7 +99,7 @@ def _reasons(element: Element, name: str, identifiers: set[str]) -> Iterator[str
     elif name not in _TEXT | _INTEGER and not _is_base64(text):
         yield f"not base64: {shown(text)}"
     allowed = _ATTRIBUTES.get(name, "").split()
-    for key in element.keys():
+    for key in element.attrib:
         if key not in allowed and f"{key}!" not in allowed:
             yield f"an attribute that the schema does not have: {shown(key)}"
         elif key == "Id":

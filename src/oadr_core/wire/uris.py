@@ -18,7 +18,8 @@ _SUB: Final = r"A-Za-z0-9\-._~!$&'()*+,;="
 _ESCAPE: Final = "%[0-9A-Fa-f]{2}"
 _SEGMENT: Final = f"(?:[{_SUB}:@]++|{_ESCAPE})"
 _AUTHORITY: Final = (
-    rf"//(?:(?:[{_SUB}:]++|{_ESCAPE})*+@)?(?:\[[^\]]*+\]|(?:[{_SUB}]++|{_ESCAPE})*+)(?::[0-9]{{1,9}})?(?:/{_SEGMENT}*+)*+"
+    rf"//(?:(?:[{_SUB}:]++|{_ESCAPE})*+@)?(?:\[[^\]]*+\]|(?:[{_SUB}]++|{_ESCAPE})*+)(?::[0-9]{{1,9}})?"
+    rf"(?:/{_SEGMENT}*+)*+"
 )
 _ROOTED: Final = rf"/(?:{_SEGMENT}++(?:/{_SEGMENT}*+)*+)?"
 _REFERENCE: Final = re.compile(

@@ -1,7 +1,7 @@
 """The command line: `oadr demo`, `oadr ven run`, `oadr vtn serve`, `oadr inspect`, `oadr validate`.
 
-It stands alone because it is an application of the library, and the only part that needs click and rich. This module imports
-neither, so that their absence gives one line of advice.
+It stands alone because it is an application of the library, and the only part that needs click and rich. This
+module imports neither, so that their absence gives one line of advice.
 """
 
 from __future__ import annotations

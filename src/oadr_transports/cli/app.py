@@ -6,7 +6,6 @@ It stands alone as the only module that knows all commands. Their heavy parts ar
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any, TextIO
 
@@ -14,14 +13,11 @@ import click
 
 from . import INTERRUPTED
 from .demo import demo
-from .failures import Failed, explained
+from .failures import Failed, explained, silence
 from .inspecting import inspect
 from .validating import validate
 from .ven import ven
 from .vtn import vtn
-
-_SIGPIPE = 141
-"""Exit code when the reader of our output has gone: 128 + SIGPIPE."""
 
 
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -79,9 +75,8 @@ def run(args: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
-        # what is still in the buffer has nowhere to go, and must not be tried again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _SIGPIPE
+        silence(sys.stdout)
+        return 1
 
 
 def _forgiving(stream: TextIO | Any) -> None:

@@ -1,7 +1,7 @@
 """Events, targets and units in words: what all commands say about them.
 
-It stands alone because a line of a running VEN, a line of a VTN and an inspected file shall use the same words. Every text
-of a peer is cleaned on its way.
+It stands alone because a line of a running VEN, a line of a VTN and an inspected file shall use the same words. Every
+text of a peer is cleaned on its way.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from .say import clean, length, local, number, utc
 
 _PREFIXES: Final = {"none": "", "micro": "µ"}
 _PER: Final[dict[type, str]] = {Currency: "", CurrencyPerKWh: "/kWh", CurrencyPerKW: "/kW", CurrencyPerThm: "/thm"}
+_KINDS: Final = {"ven_id": "VEN", "resource_id": "resource", "group_id": "group", "party_id": "party"}
 _DEGREES: Final = {"celsius": "°C", "fahrenheit": "°F"}
 
 
@@ -49,9 +50,14 @@ class Row:
     raw: Any
 
     @property
+    def length(self) -> str:
+        """The duration for people; zero means open-ended (R47)."""
+        return duration_text(self.duration, "without end")
+
+    @property
     def text(self) -> str:
         """One line: UTC, local time, duration, value."""
-        return f"{utc(self.start)}  ({local(self.start)} local)  {duration_text(self.duration)}  {self.value}"
+        return f"{utc(self.start)}  ({local(self.start)} local)  {self.length}  {self.value}"
 
     @property
     def json(self) -> dict[str, Any]:
@@ -97,20 +103,35 @@ def status_text(status: PayloadResourceStatus) -> str:
     words = ["online" if status.oadr_online else "offline"]
     if status.oadr_manual_override:
         words.append("manual override")
+    words.extend(f"{name} {number(value)}" for name, value in _load_control(status))
+    return ", ".join(words)
+
+
+def _load_control(status: PayloadResourceStatus) -> Iterator[tuple[str, float]]:
+    """The quantities of a load controller and what they are now."""
     state = status.oadr_load_control_state
     for spec in fields_of(type(state)) if state is not None else ():
         quantity = getattr(state, spec.name)
         if quantity is not None:
-            words.append(f"{spec.name.removeprefix('oadr_').replace('_', ' ')} {number(quantity.oadr_current)}")
-    return ", ".join(words)
+            yield spec.name.removeprefix("oadr_").replace("_", " "), float(quantity.oadr_current)
 
 
 def raw(payload: SignalPayload | ReportPayload | GBPayload) -> Any:
     """A value for programs."""
     if isinstance(payload, GBPayload):
         return payload.feed
-    value = payload.payload_base
-    return float(value) if isinstance(value, int | float) else attrs.asdict(value)
+    return plain(payload.payload_base)
+
+
+def plain(value: float | PayloadResourceStatus) -> Any:
+    """A number or the state of a resource as JSON has it."""
+    if isinstance(value, int | float):
+        return float(value)
+    return {
+        "online": bool(value.oadr_online),
+        "manual_override": bool(value.oadr_manual_override),
+        "load_control": dict(_load_control(value)),
+    }
 
 
 def unit(item: ItemBase | None) -> str:
@@ -125,12 +146,15 @@ def unit(item: ItemBase | None) -> str:
     return sign or type(item).__name__
 
 
-def duration_text(duration: Duration | None) -> str:
-    """A duration for people; months keep their own form, for their length depends on the date."""
+def duration_text(duration: Duration | None, zero: str = "0 s") -> str:
+    """A duration for people; ``None`` is a point in time, and ``zero`` is said of no length at all.
+
+    Months keep their own form, for their length depends on the date.
+    """
     if duration is None:
         return "at this time"
     if not duration:
-        return "without end"
+        return zero
     return str(duration) if duration.months else length(duration.timedelta)
 
 
@@ -143,7 +167,8 @@ def target_text(target: EiTarget | None) -> str:
         values = getattr(target, spec.name)
         if values:
             names = (clean(value) if isinstance(value, str) else type(value).__name__ for value in values)
-            found.append(f"{spec.name.replace('_', ' ')} {', '.join(names)}")
+            kind = _KINDS.get(spec.name, spec.name.replace("_", " "))
+            found.append(f"{kind} {', '.join(names)}")
     return "; ".join(found)
 
 

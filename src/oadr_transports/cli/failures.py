@@ -6,9 +6,10 @@ It stands alone because every command needs the same words. Bugs of ours are not
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TextIO
 
 EXTRAS: Final = {
     "anyio": "cli",
@@ -19,7 +20,6 @@ EXTRAS: Final = {
     "uvicorn": "cli",
     "cryptography": "security",
     "lxml": "security",
-    "signxml": "security",
 }
 """Which extra brings a module that may be missing."""
 
@@ -48,6 +48,11 @@ def explained() -> Iterator[None]:
         if words is None:
             raise
         raise Failed(words) from None
+
+
+def silence(stream: TextIO) -> None:
+    """Nobody reads this stream any more: what is still in its buffer must not be tried again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _single(error: BaseException) -> BaseException:

@@ -31,9 +31,10 @@ _WIDE: Final = 160
 @click.option("--strict", is_flag=True, help="Refuse what a tolerant reader lets pass.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for each message one.")
 def inspect(files: tuple[str, ...], strict: bool, as_json: bool) -> int:
-    """Show what messages say: kind, parties, events with their intervals, reports with their values, signature, deviations.
+    """Show what messages say, in words.
 
-    Times are shown in UTC and in local time. Without a FILE, or for -, standard input is read.
+    That is kind, parties, events with their intervals, reports with their values, signature and deviations. Times are
+    shown in UTC and in local time. Without a FILE, or for -, standard input is read.
 
     \b
     Examples:
@@ -133,12 +134,14 @@ def _draw_grid(grid: Grid, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE, title=Text(grid.title, style="cyan"), title_justify="left", pad_edge=False)
+    indent = 2 * (grid.depth + 1)
+    console.print(Padding(Text(grid.title, style="cyan"), (0, 0, 0, indent), expand=False))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in grid.columns:
         table.add_column(column, justify="right" if column == "value" else "left", overflow="fold")
     for row in grid.rows:
         table.add_row(*(Text(cell) for cell in row))
-    console.print(Padding(table, (0, 0, 0, 2 * (grid.depth + 1))))
+    console.print(Padding(table, (0, 0, 0, indent + 2), expand=False))
 
 
 def _draw_signature(facts: SignatureFacts, console: Console) -> None:

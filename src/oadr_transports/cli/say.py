@@ -1,7 +1,7 @@
 """What happens, said line by line: for people with the time in front, for programs as one JSON object a line.
 
-It stands alone because every command that runs for long speaks this way. Values of peers are cleaned here: no text from outside
-can move the cursor of a terminal.
+It stands alone because every command that runs for long speaks this way. Values of peers are cleaned here: no text
+from outside can move the cursor of a terminal.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
+import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,6 +18,8 @@ from typing import Any, Final
 
 import attrs
 import click
+
+from .failures import silence
 
 COLOURS: Final[Mapping[str, str]] = {
     "start": "bright_black",
@@ -74,6 +78,19 @@ def colour_wanted() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
+def put(line: str, *, err: bool = False) -> None:
+    """Print a line; may be called from anywhere, also from callbacks of a server.
+
+    Where the reader has gone away (``| head``), it ends the command as Ctrl-C does: an error here would be taken for
+    one of the message that is talked about.
+    """
+    try:
+        click.echo(line, err=err, color=colour_wanted())
+    except BrokenPipeError:
+        silence(sys.stderr if err else sys.stdout)
+        signal.raise_signal(signal.SIGINT)
+
+
 @attrs.define(kw_only=True)
 class Speaker:
     """Says lines on standard output. ``quiet``: warnings and errors only."""
@@ -87,12 +104,10 @@ class Speaker:
             return
         if self.as_json:
             at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            click.echo(json.dumps({"time": at, "kind": kind, "text": text, **data}, ensure_ascii=False))
+            put(json.dumps({"time": at, "kind": kind, "text": text, **data}, ensure_ascii=False))
             return
         stamp = click.style(time.strftime("%H:%M:%S"), fg="bright_black")
-        click.echo(f"{stamp} {click.style(text, fg=COLOURS.get(kind))}", color=colour_wanted())
-        for line in more:
-            click.echo(f"         {line}", color=colour_wanted())
+        put("\n         ".join((f"{stamp} {click.style(text, fg=COLOURS.get(kind))}", *more)))
 
     def listen_to_log(self) -> logging.Handler:
         """Say what the library logs as warnings and errors; what happens otherwise has lines of its own."""

@@ -54,8 +54,8 @@ class Verdict:
 def validate(paths: tuple[str, ...], strict: bool, quiet: bool, as_json: bool) -> int:
     """Check messages: one line a file, `ok`, or where and why not.
 
-    Of a directory, all files below it that end in .xml are checked; - is standard input. Signatures are not verified: see
-    oadr inspect.
+    Of a directory, all files below it that end in .xml are checked; - is standard input. Signatures are not
+    verified: see oadr inspect.
 
     \b
     Examples:
@@ -112,7 +112,10 @@ def judge(data: bytes, file: str, *, strict: bool) -> Verdict:
 
 @contextmanager
 def _progress(count: int, *, as_json: bool) -> Iterator[tuple[Callable[[str, bool], None], Callable[[], Any]]]:
-    """What prints a line and what counts a file; with a bar on standard error if there are many and somebody watches."""
+    """What prints a line and what counts a file.
+
+    There is a bar on standard error if there are many files and somebody watches.
+    """
     from .say import colour_wanted
 
     def tell(line: str, ok: bool) -> None:

@@ -51,7 +51,7 @@ def ven() -> None:
 @click.option("--passphrase-file", type=_FILE, metavar="FILE", help="A file whose first line opens the key.")
 @click.option("--ca-file", type=_FILE, metavar="FILE", help="Certificates that the VTN's is checked against (PEM).")
 @click.option("--vtn-fingerprint", metavar="HEX", help="The VTN's fingerprint: messages it has not signed are refused.")
-@click.option("--no-jitter", is_flag=True, help="Poll and deliver exactly on time: for tests, not for thousands of VENs.")
+@click.option("--no-jitter", is_flag=True, help="Poll and deliver on time to the second: for tests.")
 @click.option("--verbose", "-v", is_flag=True, help="Show every message that is exchanged, too.")
 @click.option("--quiet", "-q", is_flag=True, help="Show warnings and errors only.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")

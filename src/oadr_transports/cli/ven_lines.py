@@ -40,7 +40,8 @@ class VenLines:
 
     def started(self, client: OpenADRClient) -> None:
         """The VEN begins."""
-        self._speaker.say("start", f"VEN {clean(client.ven_name)}: registering with {clean(client.vtn_url)}; Ctrl-C ends it")
+        who, where = clean(client.ven_name), clean(client.vtn_url)
+        self._speaker.say("start", f"VEN {who}: registering with {where}; Ctrl-C ends it")
 
     def stopped(self, client: OpenADRClient) -> None:
         """The VEN was told to end."""
@@ -64,16 +65,18 @@ class VenLines:
         async def passed(text: str) -> None:
             data = text.encode()
             what = message_name(data) if data else "nothing"
-            self._speaker.say("message", f"{arrow} {what} ({len(data)} bytes)", direction=way, message=what, bytes=len(data))
+            said = f"{arrow} {what} ({len(data)} bytes)"
+            self._speaker.say("message", said, direction=way, message=what, bytes=len(data))
 
         return passed
 
 
 def _registered(speaker: Speaker, note: Registered) -> None:
     again = "again " if note.again else ""
+    parties = f"with {clean(note.vtn_id)} as {clean(note.ven_id)}"
     speaker.say(
         "registration",
-        f"registered {again}with {clean(note.vtn_id)} as {clean(note.ven_id)}, polling every {length(note.poll_interval)}",
+        f"registered {again}{parties}, polling every {length(note.poll_interval)}",
         vtn_id=note.vtn_id,
         ven_id=note.ven_id,
         registration_id=note.registration_id,
@@ -117,7 +120,8 @@ def _event(word: str) -> Callable[[Speaker, Any], None]:
 def _cancelled(speaker: Speaker, note: EventCancelled) -> None:
     event_id = note.event.ei_event.event_descriptor.event_id
     how = ", it is no longer distributed" if note.implied else ""
-    speaker.say("event", f"cancelled event {clean(event_id)}{how}", change="cancelled", event_id=event_id, implied=note.implied)
+    text = f"cancelled event {clean(event_id)}{how}"
+    speaker.say("event", text, change="cancelled", event_id=event_id, implied=note.implied)
 
 
 def _status(speaker: Speaker, note: EventStatusChanged) -> None:

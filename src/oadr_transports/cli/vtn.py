@@ -32,7 +32,7 @@ def vtn() -> None:
 @vtn.command
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port to listen on; 0 takes a free one."
+    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port; 0 takes a free one."
 )
 @click.option("--vtn-id", default="oadr-vtn", show_default=True, metavar="ID", help="The ID that VENs see.")
 @click.option(
@@ -57,7 +57,9 @@ def vtn() -> None:
     callback=option(parse_event),
     help="Publish an event; see above. May be repeated.",
 )
-@click.option("--ramp-up", metavar="DURATION", callback=option(parse_period), help="How long before its start an event is near.")
+@click.option(
+    "--ramp-up", metavar="DURATION", callback=option(parse_period), help="So long before its start an event is near."
+)
 @click.option(
     "--market-context",
     default="http://market.example/oadr",
@@ -94,8 +96,9 @@ def serve(
 
     Everyone who reaches it may register, and nothing is kept: this is for trying things out, not for operation.
 
-    An event is SIGNAL:TYPE:START:VALUExDURATION,… where SIGNAL is SIMPLE, ELECTRICITY_PRICE, LOAD_DISPATCH … or an x- name, TYPE
-    is level, price, setpoint …, START is +30s (from now) or a date and time with zone, and each VALUExDURATION is an interval.
+    An event is SIGNAL:TYPE:START:VALUExDURATION,… where SIGNAL is SIMPLE, ELECTRICITY_PRICE, LOAD_DISPATCH … or an
+    x- name, TYPE is level, price, setpoint …, START is +30s (from now) or a date and time with zone, and each
+    VALUExDURATION is an interval.
 
     \b
     Examples:
@@ -172,4 +175,5 @@ def _publish(vtn: Vtn, event: EventOption, ramp_up: timedelta | None, currency: 
             currency=currency,
         )
     except LocalError as error:
-        raise Failed(f"the event {event.signal_name}:{event.signal_type}:{event.start} cannot be published: {error}") from None
+        name = f"{event.signal_name}:{event.signal_type}:{event.start}"
+        raise Failed(f"the event {name} cannot be published: {error}") from None

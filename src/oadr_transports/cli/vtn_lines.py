@@ -28,7 +28,7 @@ from oadr_core.vtn import (
 )
 from oadr_transports import Vtn
 
-from .describe import event_rows, signal_title, status_text, target_text, unit
+from .describe import event_rows, plain, signal_title, status_text, target_text, unit
 from .say import Speaker, clean, number, utc
 from .transcript import message_name
 
@@ -102,9 +102,7 @@ def _offered(speaker: Speaker, note: ReportsOffered, vtn: Vtn) -> None:
         f"{_ven(vtn, note.ven_id)} offers {f'reports of {shown}' if points else 'no reports'}",
         change="offered",
         ven_id=note.ven_id,
-        reports={
-            report.report_specifier_id: [point.r_id for point in report.oadr_report_description] for report in note.reports
-        },
+        reports={r.report_specifier_id: [p.r_id for p in r.oadr_report_description] for r in note.reports},
     )
 
 
@@ -137,7 +135,7 @@ def _values(speaker: Speaker, note: ReportReceived, vtn: Vtn) -> None:
             {
                 "r_id": value.r_id,
                 "dtstart": utc(value.dtstart),
-                "value": status_text(value.value) if isinstance(value.value, PayloadResourceStatus) else float(value.value),
+                "value": plain(value.value),
                 "unit": unit(value.item_base) or None,
                 "resource_id": value.resource_id,
                 "data_quality": None if value.data_quality is None else str(value.data_quality),

@@ -1,12 +1,12 @@
 """A message in words: facts and tables that say what it says.
 
-It stands alone because it decides what is told, from the declarations of the model, and draws nothing: whatever a message has
-is told, and what people ask for first (events, reports, requests) has a table of its own.
+It stands alone because it decides what is told, from the declarations of the model, and draws nothing: whatever a
+message has is told, and what people ask for first (events, reports) has a table of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -14,7 +14,6 @@ from typing import Any, Final
 import attrs
 
 from oadr_core.model import (
-    MESSAGES,
     CanceledOpt,
     CanceledPartyRegistration,
     CanceledReport,
@@ -30,13 +29,20 @@ from oadr_core.model import (
     CreateReport,
     DistributeEvent,
     Duration,
+    EiActivePeriod,
+    EiCreatedEvent,
     EiEvent,
     EiEventSignal,
+    EiRequestEvent,
     EiResponse,
     EiTarget,
+    EventDescriptor,
+    EventResponse,
     Interval,
     Payload,
     Poll,
+    Properties,
+    QualifiedEventID,
     QueryRegistration,
     RegisteredReport,
     RegisterReport,
@@ -44,6 +50,7 @@ from oadr_core.model import (
     RequestEvent,
     RequestReregistration,
     Response,
+    SpecifierPayload,
     UpdatedReport,
     UpdateReport,
 )
@@ -79,7 +86,9 @@ SENTENCES: Final[dict[type[Payload], str]] = {
     UpdatedReport: "report values are taken",
 }
 """What each message is for."""
-_UNITS: Final = tuple(kind for _, kind in ITEM_BASE.alternatives)
+_TRANSPARENT: Final = (EiActivePeriod, EiCreatedEvent, EiRequestEvent, EventDescriptor)
+"""Parts whose fields stand for themselves."""
+_UNITS: Final = tuple(kind for _, kind in ITEM_BASE.alternatives if isinstance(kind, type))
 _INTERVALS: Final = ("#", "start (UTC)", "start (local)", "duration")
 
 
@@ -118,13 +127,17 @@ def blocks(payload: Payload) -> Iterator[Block]:
 def _fields(value: Any, depth: int, *, without: tuple[str, ...] = ()) -> Iterator[Block]:
     for spec in fields_of(type(value)):
         found = getattr(value, spec.name)
-        if spec.name not in without and spec.name != "schema_version" and found is not None:
+        if spec.name not in without and spec.name != "schema_version" and found not in (None, ""):
             yield from _block(_label(spec.name), found, depth)
 
 
+_WORDS: Final = {"oadr": "", "ei": "", "id": "ID", "ven": "VEN", "vtn": "VTN", "dtstart": "start", "freq": "frequency"}
+"""Parts of field names that people read otherwise."""
+
+
 def _label(name: str) -> str:
-    words = name.removeprefix("oadr_").removeprefix("x_ei_").removeprefix("ei_").split("_")
-    return " ".join(word.upper() if word in ("id", "uri") else word for word in words)
+    words = (_WORDS.get(word, word) for word in name.removeprefix("x_ei_").split("_"))
+    return " ".join(filter(None, words))
 
 
 def _block(label: str, value: Any, depth: int) -> Iterator[Block]:
@@ -134,6 +147,8 @@ def _block(label: str, value: Any, depth: int) -> Iterator[Block]:
     kind = type(value)
     if kind in _SPECIAL:
         yield from _SPECIAL[kind](label, value, depth)
+    elif kind in _TRANSPARENT:
+        yield from _fields(value, depth)
     elif attrs.has(kind):
         yield Fact(label, "", depth)
         yield from _fields(value, depth + 1)
@@ -143,6 +158,9 @@ def _block(label: str, value: Any, depth: int) -> Iterator[Block]:
 
 def _several(label: str, values: tuple[Any, ...], depth: int) -> Iterator[Block]:
     if not values:
+        return
+    if isinstance(values[0], SpecifierPayload):
+        yield from _asked(label, values, depth)
         return
     if not any(attrs.has(type(value)) for value in values):
         yield Fact(label, ", ".join(_scalar(value) for value in values), depth)
@@ -156,8 +174,6 @@ def _scalar(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return instant(value)
-    if isinstance(value, Duration):
-        return duration_text(value)
     if isinstance(value, StrEnum | str):
         return clean(value)
     return number(value)
@@ -188,11 +204,38 @@ def _unit(label: str, value: Any, depth: int) -> Iterator[Block]:
     yield Fact("unit", unit(value), depth)
 
 
+def _duration(label: str, value: Duration, depth: int) -> Iterator[Block]:
+    yield Fact(label, duration_text(value), depth)
+
+
+def _properties(label: str, value: Properties, depth: int) -> Iterator[Block]:
+    """R47, R210, R325: a period of no length has no end."""
+    yield Fact("start", instant(value.dtstart), depth)
+    yield Fact("duration", duration_text(value.duration, "without end"), depth)
+    yield from _fields(value, depth, without=("dtstart", "duration"))
+
+
+def _qualified(label: str, value: QualifiedEventID, depth: int) -> Iterator[Block]:
+    yield Fact("event", f"{clean(value.event_id)}, modification {value.modification_number}", depth)
+
+
+def _answer(label: str, value: EventResponse, depth: int) -> Iterator[Block]:
+    event = value.qualified_event_id
+    text = f"{value.opt_type} to event {clean(event.event_id)}, modification {event.modification_number}"
+    description = f" {clean(value.response_description)}" if value.response_description else ""
+    yield Fact("answer", f"{text}; {value.response_code}{description}, to request {clean(value.request_id)}", depth)
+
+
+def _asked(label: str, value: tuple[SpecifierPayload, ...], depth: int) -> Iterator[Block]:
+    yield Fact("data points", ", ".join(clean(point.r_id) for point in value), depth)
+
+
 def _event(label: str, value: EiEvent, depth: int) -> Iterator[Block]:
     yield from _fields(value, depth, without=("ei_event_signals",))
     start = value.ei_active_period.properties.dtstart
-    for signal, rows in event_rows(value):
-        yield from _signal(signal, [(str(n), *_times(row.start, row.duration), row.value) for n, row in enumerate(rows)], depth)
+    for signal, found in event_rows(value):
+        rows = [(str(n), utc(row.start), local(row.start), row.length, row.value) for n, row in enumerate(found)]
+        yield from _signal(signal, rows, depth)
     baseline = value.ei_event_signals.ei_event_baseline
     if baseline is not None:
         yield from _block("baseline", baseline, depth)
@@ -200,7 +243,7 @@ def _event(label: str, value: EiEvent, depth: int) -> Iterator[Block]:
         yield Fact("ends", instant(_end(start, value.ei_active_period.properties.duration)), depth)
 
 
-def _signal(signal: EiEventSignal, rows: list[tuple[str, ...]], depth: int) -> Iterator[Block]:
+def _signal(signal: EiEventSignal, rows: Iterable[tuple[str, ...]], depth: int) -> Iterator[Block]:
     title = f"signal {clean(signal.signal_id)}: {signal_title(signal)}"
     if signal.current_value is not None:
         title += f", now {number(signal.current_value)}"
@@ -273,7 +316,10 @@ _SPECIAL: Final[dict[type, Callable[[str, Any, int], Iterator[Block]]]] = {
     EiTarget: _target,
     EiEvent: _event,
     Report: _report,
+    Duration: _duration,
+    Properties: _properties,
+    EventResponse: _answer,
+    QualifiedEventID: _qualified,
     **dict.fromkeys(_UNITS, _unit),
 }
 """What is not told field by field."""
-

@@ -6,9 +6,9 @@ import re
 
 import attrs
 import pytest
+
 from oadr_core.model import MESSAGES
 from oadr_core.model.declare import Choice, FieldSpec, Kind, fields_of
-
 from tests.documents import SchemaFiles, schema_path
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from oadr_core.model import (
     ZERO,
     Duration,
@@ -19,7 +20,6 @@ from oadr_core.model import (
     LexicalXml,
     Properties,
 )
-
 from tests.strategies import durations
 
 NOW = datetime(2025, 1, 31, 12, tzinfo=UTC)
@@ -50,7 +50,9 @@ def test_duration_means_what_it_says(text: str, months: int, seconds: int) -> No
     assert (duration.months, duration.seconds) == (months, seconds)
 
 
-@pytest.mark.parametrize("text", ["", "5M", "PT1.5S", " PT5M", "PT5M\n", "PT5S3M", "P1W2D", "PT5", "P-1D", "PT٣M", f"P{'1' * 300}D"])
+@pytest.mark.parametrize(
+    "text", ["", "5M", "PT1.5S", " PT5M", "PT5M\n", "PT5S3M", "P1W2D", "PT5", "P-1D", "PT٣M", f"P{'1' * 300}D"]
+)
 def test_other_text_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="duration"):
         Duration.parse(text)

@@ -100,6 +100,12 @@ def test_element_wrapping(pattern: str, kind: type[RemoteError]) -> None:
     refused(wrapped(pattern), kind)
 
 
+def test_signature_and_object_inside_something_else() -> None:
+    for root in ("oadr:oadrResponse", "oadr:oadrPoll", "ei:oadrPayload", "oadr:payload"):
+        data = f.forge().replace(b"<oadr:oadrPayload", f"<{root}".encode())
+        refused(data.replace(b"</oadr:oadrPayload", f"</{root}".encode()), s.SignatureMalformed)
+
+
 def test_signed_property_moved_away_and_a_fresh_one_in_its_place() -> None:
     fresh = f.PROPERTY.replace("12:00:00Z", "12:00:01Z")
     for placed in (
@@ -202,6 +208,7 @@ def test_trust_that_takes_unsigned_messages_takes_no_wrong_signatures() -> None:
         (f.Ref("#xpointer(id('oadrSignedObject'))", digested="//oadr:oadrSignedObject"), f.PROPERTY_REF),
         (f.Ref("#xpointer(/)", digested="//oadr:oadrSignedObject"), f.PROPERTY_REF),
         (f.OBJECT_REF, f.Ref("#message", digested="//oadr:oadrPoll")),
+        (f.OBJECT_REF, f.PROPERTY_REF, f.Ref("#message", digested="//oadr:oadrPoll")),
     ],
 )
 def test_signature_over_something_else(references: tuple[f.Ref, ...]) -> None:
@@ -424,6 +431,14 @@ def test_signature_values_that_are_none(name: str) -> None:
         refused(f.forge(name, sign=lambda _, value=value: value), s.SignatureInvalid)
 
 
+def test_ecdsa_value_of_another_width() -> None:
+    def sign(data: bytes) -> bytes:
+        value = f.honest("ec")(data)
+        return value[:32] + b"\0" + value[32:]
+
+    refused(f.forge("ec", sign=sign), s.SignatureInvalid)
+
+
 def test_ecdsa_value_in_der() -> None:
     ecdsa = ec.ECDSA(hashes.SHA256())
     refused(f.forge("ec", sign=lambda data: private_key("ec").sign(data, ecdsa)), s.SignatureInvalid)
@@ -444,8 +459,19 @@ def test_document_type_is_refused_before_any_signature_is_looked_at(declaration:
 
 
 def test_flood_of_namespaces() -> None:
-    many = " ".join(f'xmlns:n{i}="urn:{i}"' for i in range(40))
+    many = " ".join(f'xmlns:n{i}="urn:{i}"' for i in range(1000))
     refused(f.forge().replace(b"<oadr:oadrSignedObject", f"<oadr:oadrSignedObject {many}".encode()), LimitExceeded)
+
+
+def test_namespaces_that_do_no_harm() -> None:
+    many = "".join(f' xmlns:n{i}="urn:{i}"' for i in range(40))
+    assert open_envelope(f.forge(attributes=many), trust=trust("rsa"), now=NOW).payload == POLL
+
+
+def test_declarations_one_after_the_other_are_no_flood() -> None:
+    elements = "".join(f'<ds:SPKISexp xmlns:n{i}="urn:{i}"/>' for i in range(1000))
+    info = f.key_info("rsa") + f"<ds:SPKIData>{elements}</ds:SPKIData>"
+    assert open_envelope(f.forge(key_info=info), trust=trust("rsa"), now=NOW).payload == POLL
 
 
 @pytest.mark.parametrize("attribute", [' xml:lang="en"', ' xml:space="preserve"', ' xml:base="http://x/"'])

@@ -223,7 +223,7 @@ def test_replay_protect_must_be_complete(content: str) -> None:
 
 
 def test_what_is_signed_must_be_a_message() -> None:
-    with pytest.raises(RemoteError, match="is not an? .*message"):
+    with pytest.raises(RemoteError, match=r"is not an? .*message"):
         open_envelope(f.forge(message=f.object_of("<ei:venID>x</ei:venID>")), trust=trust("rsa"), now=NOW)
     with pytest.raises(SchemaViolation):
         open_envelope(f.forge(message=f.object_of(2 * f.MESSAGE)), trust=trust("rsa"), now=NOW)

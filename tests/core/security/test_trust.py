@@ -98,6 +98,13 @@ def test_other_authority() -> None:
         open_envelope(data, trust=other, now=NOW)
 
 
+def test_authority_that_comes_with_the_message_is_not_trusted() -> None:
+    data = signed_with(certificate("rsa", "ec-root"), certificate("ec-root", authority=True), name="rsa")
+    other = Trust(authorities=[pem(certificate("ec-other-root", authority=True))])
+    with pytest.raises(CertificateUntrusted):
+        open_envelope(data, trust=other, now=NOW)
+
+
 def test_party_is_no_authority() -> None:
     below = certificate("rsa", "ec")
     with pytest.raises(CertificateUntrusted):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from lxml import etree
+
 from oadr_core import decode, encode
 from oadr_core.model import MESSAGES
-
 from tests.documents import meaning, message_of
 from tests.golden import ANNEX_A, PEERS, name
 

@@ -7,6 +7,7 @@ import tracemalloc
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from oadr_core import LocalError, RemoteError, decode, encode
 from oadr_core.errors import (
     CharacterForbidden,
@@ -41,7 +42,6 @@ from oadr_core.model import (
     UpdateReport,
 )
 from oadr_core.wire import Limits
-
 from tests.golden import ANNEX_A
 
 SAMPLES = {path.stem: path.read_text() for path in ANNEX_A}
@@ -55,7 +55,7 @@ def _within(text: str) -> str:
 
 HOSTILE: list[tuple[bytes | str, type[RemoteError]]] = [
     ("<!DOCTYPE x>" + POLL, DocumentTypeForbidden),
-    ('<!DOCTYPE x [<!ELEMENT x ANY>]>' + POLL, DocumentTypeForbidden),
+    ("<!DOCTYPE x [<!ELEMENT x ANY>]>" + POLL, DocumentTypeForbidden),
     ('<!DOCTYPE x [<!ENTITY a "b">]>' + _within("&a;"), EntityForbidden),
     ('<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>' + _within("&b;"), EntityForbidden),
     ('<!DOCTYPE x [<!ENTITY % a SYSTEM "file:///etc/passwd"> %a;]>' + POLL, EntityForbidden),
@@ -120,13 +120,21 @@ def test_harmless_look_alike_passes(text: str) -> None:
     assert envelope.payload.ven_id.startswith("a")
 
 
-@pytest.mark.parametrize("declaration", ["", '<?xml version="1.0"?>', "<?xml version='1.0' encoding='UTF-8' standalone='no'?>\r\n", '<?xml version="1.0" encoding="utf8"?>'])
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        "",
+        '<?xml version="1.0"?>',
+        "<?xml version='1.0' encoding='UTF-8' standalone='no'?>\r\n",
+        '<?xml version="1.0" encoding="utf8"?>',
+    ],
+)
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_declaration_and_mark_of_utf8_pass(declaration: str, mark: bytes) -> None:
     assert decode(mark + (declaration + POLL).encode()).payload == Poll(ven_id="ven-1")
 
 
-# --- limits -------------------------------------------------------------------------------------------------------------
+# --- limits ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -173,7 +181,19 @@ def test_deviations_have_a_limit() -> None:
         EVENT.replace("http://example.com", f"http://{'a:' * 500_000}"),
         EVENT.replace("<ei:venID>", "<ei:venID/>" * 200_000 + "<ei:venID>"),
     ],
-    ids=["deep", "wide", "deep inside", "long", "namespaces", "attributes", "number", "duration", "integer", "URI", "repeated"],
+    ids=[
+        "deep",
+        "wide",
+        "deep inside",
+        "long",
+        "namespaces",
+        "attributes",
+        "number",
+        "duration",
+        "integer",
+        "URI",
+        "repeated",
+    ],
 )
 def test_large_document_is_refused_or_read_in_bounded_memory(document: str) -> None:
     data = document.encode()
@@ -190,8 +210,12 @@ def test_large_document_is_refused_or_read_in_bounded_memory(document: str) -> N
 
 def test_report_of_a_day_by_minutes_passes_the_limits() -> None:
     payloads = [ReportPayload(r_id=f"r{number}", payload_base=float(number)) for number in range(10)]
-    intervals = [Interval(dtstart=NOW + timedelta(minutes=number), stream_payload_base=payloads) for number in range(1440)]
-    report = Report(dtstart=NOW, intervals=intervals, report_request_id="q", report_specifier_id="s", created_date_time=NOW)
+    intervals = [
+        Interval(dtstart=NOW + timedelta(minutes=number), stream_payload_base=payloads) for number in range(1440)
+    ]
+    report = Report(
+        dtstart=NOW, intervals=intervals, report_request_id="q", report_specifier_id="s", created_date_time=NOW
+    )
     payload = UpdateReport(request_id="u", ven_id="v", oadr_report=[report])
     assert decode(encode(payload)).payload == payload
 
@@ -209,14 +233,22 @@ def test_memory_of_reading_stays_below_twelve_times_the_document() -> None:
 
 def _events(count: int, length: int) -> DistributeEvent:
     value = SignalPayload(payload_base=1.5)
-    intervals = [Interval(duration=Duration.parse("PT5M"), uid=str(number), stream_payload_base=[value]) for number in range(length)]
+    intervals = [
+        Interval(duration=Duration.parse("PT5M"), uid=str(number), stream_payload_base=[value])
+        for number in range(length)
+    ]
     signal = EiEventSignal(intervals=intervals, signal_name="SIMPLE", signal_type=SignalType.LEVEL, signal_id="s")
-    period = EiActivePeriod(properties=Properties(dtstart=NOW, duration=Duration.parse("P1D"), x_ei_notification=Duration()))
+    period = EiActivePeriod(
+        properties=Properties(dtstart=NOW, duration=Duration.parse("P1D"), x_ei_notification=Duration())
+    )
     events = [
         Event(
             ei_event=EiEvent(
                 event_descriptor=EventDescriptor(
-                    event_id=f"e{number}", market_context="http://x", created_date_time=NOW, event_status=EventStatus.FAR
+                    event_id=f"e{number}",
+                    market_context="http://x",
+                    created_date_time=NOW,
+                    event_status=EventStatus.FAR,
                 ),
                 ei_active_period=period,
                 ei_event_signals=EiEventSignals(ei_event_signal=[signal]),
@@ -227,7 +259,7 @@ def _events(count: int, length: int) -> DistributeEvent:
     return DistributeEvent(request_id="r", vtn_id="V", oadr_event=events)
 
 
-# --- writing ------------------------------------------------------------------------------------------------------------
+# --- writing --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", ["\x00", "\x1b", "\ud800", "\ufffe"])
@@ -244,7 +276,17 @@ def test_text_is_never_markup(text: str) -> None:
 
 @pytest.mark.parametrize(
     "foreign",
-    ["<a>", "</xcal:components>", "&x;", "<?x?>", "<a:b/>", "<!DOCTYPE x>", '<a xmlns="relative"/>', "\x00", "<a>" * 500 + "</a>" * 500],
+    [
+        "<a>",
+        "</xcal:components>",
+        "&x;",
+        "<?x?>",
+        "<a:b/>",
+        "<!DOCTYPE x>",
+        '<a xmlns="relative"/>',
+        "\x00",
+        "<a>" * 500 + "</a>" * 500,
+    ],
 )
 def test_foreign_xml_is_checked_before_it_is_written(foreign: str) -> None:
     event = _events(1, 1)
@@ -253,7 +295,15 @@ def test_foreign_xml_is_checked_before_it_is_written(foreign: str) -> None:
     spoilt = DistributeEvent(
         request_id="r",
         vtn_id="V",
-        oadr_event=[Event(ei_event=EiEvent(event_descriptor=body.event_descriptor, ei_active_period=period, ei_event_signals=body.ei_event_signals))],
+        oadr_event=[
+            Event(
+                ei_event=EiEvent(
+                    event_descriptor=body.event_descriptor,
+                    ei_active_period=period,
+                    ei_event_signals=body.ei_event_signals,
+                )
+            )
+        ],
     )
     with pytest.raises(LocalError) as caught:
         encode(spoilt)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from oadr_core import RemoteError, decode, encode
 from oadr_core.errors import SchemaViolation, UnknownMessage, WrongProfile
 from oadr_core.model import NAMESPACES, CreateOpt, DistributeEvent, Poll, RegisterReport, Response
-
 from tests.golden import ANNEX_A
 
 SAMPLES = {path.stem: path.read_text() for path in ANNEX_A}
 POLL, EVENT, REPORT, OPT = (SAMPLES[f"oadr{name}"] for name in ("Poll", "DistributeEvent", "UpdateReport", "CreateOpt"))
+PENDING, PENDING_TAG = SAMPLES["oadrCanceledReport"], "oadr:oadrPendingReports"
 REGISTRATION = SAMPLES["oadrCreatePartyRegistration"]
 Case = tuple[str, str, str, str, str]
 
@@ -20,7 +21,13 @@ Case = tuple[str, str, str, str, str]
 TOLERATED: dict[str, Case] = {
     "no schemaVersion": (POLL, ' ei:schemaVersion="2.0b"', "", "R509", "schemaVersion is missing"),
     "other schemaVersion": (POLL, '"2.0b"', '"2.0a"', "R509", "not 2.0b"),
-    "schemaVersion without prefix": (POLL, "ei:schemaVersion", "schemaVersion", "schema", "an attribute that the schema does not have"),
+    "schemaVersion without prefix": (
+        POLL,
+        "ei:schemaVersion",
+        "schemaVersion",
+        "schema",
+        "an attribute that the schema does not have",
+    ),
     "Id without prefix": (POLL, "<oadr:oadrSignedObject", '<oadr:oadrSignedObject Id="x"', "schema", "an attribute"),
     "foreign attribute": (POLL, "<ei:venID", '<ei:venID note="x"', "schema", "an attribute"),
     "schemaLocation": (
@@ -48,14 +55,20 @@ TOLERATED: dict[str, Case] = {
     "blanks in a code": (EVENT, ">200<", "> 200 <", "schema", "blanks around the text"),
     "blanks in a duration": (EVENT, ">PT5M<", ">\n PT5M\n<", "schema", "blanks around the text"),
     "other letters": (REGISTRATION, "simpleHttp", "simpleHTTP", "schema", "in other letters"),
-    "a URI with brackets": (EVENT, "http://example.com/program/cpp", "http://example.com/[cpp", "schema", "characters that a URI"),
+    "a URI with brackets": (
+        EVENT,
+        "http://example.com/program/cpp",
+        "http://example.com/[cpp",
+        "schema",
+        "characters that a URI",
+    ),
     "no components": (EVENT, "<xcal:components/>", "", "schema", "the element is missing"),
     "start of an interval of an event": (
         EVENT,
         "<ei:interval><xcal:duration>",
         "<ei:interval><xcal:dtstart><xcal:date-time>2025-06-01T14:00:00Z</xcal:date-time></xcal:dtstart><xcal:duration>",
         "R103",
-        "an interval of an event with a start",
+        "an interval of an event has a start",
     ),
 }
 
@@ -135,7 +148,9 @@ def test_malformed_signature_is_named(old: str, new: str, text: str) -> None:
 
 @pytest.mark.rule("R105")
 def test_missing_notification_is_named_and_not_even_refused_by_a_strict_reader() -> None:
-    document = EVENT.replace("<ei:x-eiNotification><xcal:duration>PT1H</xcal:duration></ei:x-eiNotification>", "").encode()
+    document = EVENT.replace(
+        "<ei:x-eiNotification><xcal:duration>PT1H</xcal:duration></ei:x-eiNotification>", ""
+    ).encode()
     for strict in (False, True):
         assert [deviation.rule for deviation in decode(document, strict=strict).deviations] == ["R105"]
 
@@ -155,7 +170,10 @@ def test_time_without_z_is_read_as_utc_and_refused_by_a_strict_reader() -> None:
 
 
 def test_unit_that_is_named_by_its_type() -> None:
-    document = EVENT.replace("<power:powerReal>", '<power:powerItem xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="power:PowerRealType">')
+    document = EVENT.replace(
+        "<power:powerReal>",
+        '<power:powerItem xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="power:PowerRealType">',
+    )
     envelope = decode(document.replace("</power:powerReal>", "</power:powerItem>").encode())
     assert envelope.payload == decode(EVENT.encode()).payload
     assert ["named by its type" in deviation.text for deviation in envelope.deviations] == [True]
@@ -163,7 +181,7 @@ def test_unit_that_is_named_by_its_type() -> None:
 
 def test_message_of_20a_is_recognised() -> None:
     document = POLL.replace(NAMESPACES["oadr"], "http://openadr.org/oadr-2.0a/2012/07").encode()
-    with pytest.raises(WrongProfile, match="2.0a") as caught:
+    with pytest.raises(WrongProfile, match="2\\.0a") as caught:
         decode(document)
     assert caught.value.rule == "R506"
 
@@ -173,20 +191,20 @@ def test_message_of_20a_is_recognised() -> None:
     [
         ("<html><body/></html>", UnknownMessage),
         (POLL.replace("oadrPoll", "oadrPool"), UnknownMessage),
-        (POLL.replace('xmlns:oadr="http://openadr.org/oadr-2.0b/2012/07"', 'xmlns:oadr="http://openadr.org/oadr-2.0b/2012/07/"'), UnknownMessage),
+        (POLL.replace("oadr-2.0b/2012/07", "oadr-2.0b/2012/07/"), UnknownMessage),
         (POLL.replace("ei:venID", "ei:vtnID"), SchemaViolation),
         (POLL.replace("<ei:venID>", "<ei:venID/><ei:venID>"), SchemaViolation),
         (POLL.replace("<ei:venID>ven-1</ei:venID>", ""), SchemaViolation),
         (POLL.replace("ven-1", "<b>ven</b>"), SchemaViolation),
         (POLL.replace("</oadr:oadrPoll>", "text</oadr:oadrPoll>"), SchemaViolation),
         (POLL.replace("<oadr:oadrSignedObject>", "<oadr:oadrSignedObject>\u00a0"), SchemaViolation),
-        (POLL.replace("</oadr:oadrPoll>", "</oadr:oadrPoll><oadr:oadrPoll><ei:venID/></oadr:oadrPoll>"), SchemaViolation),
+        (POLL.replace("</oadr:oadrS", "<oadr:oadrPoll><ei:venID/></oadr:oadrPoll></oadr:oadrS"), SchemaViolation),
         (POLL.replace("<oadr:oadrSignedObject>", "<oadr:oadrSignedObject/><oadr:oadrSignedObject>"), SchemaViolation),
         (EVENT.replace("<ei:value>1<", "<ei:value>one<"), SchemaViolation),
         (EVENT.replace(">far<", ">soon<"), SchemaViolation),
         (EVENT.replace("2025-06-01T14:00:00Z", "2025-02-30T14:00:00Z"), SchemaViolation),
         (EVENT.replace(">PT2H<", ">two hours<"), SchemaViolation),
-        (SAMPLES["oadrCanceledReport"].replace("<oadr:oadrPendingReports", "<oadr:oadrPendingReports>x</oadr:oadrPendingReports><oadr:oadrPendingReports"), SchemaViolation),
+        (PENDING.replace("<oadr:oadrPendingReports/>", f"<{PENDING_TAG}>x</{PENDING_TAG}>"), SchemaViolation),
     ],
 )  # fmt: skip
 def test_what_nobody_can_mend_is_refused(document: str, error: type[RemoteError]) -> None:
@@ -237,7 +255,9 @@ def test_extension_names_pass() -> None:
 def test_lists_may_be_there_and_empty() -> None:
     response = decode(SAMPLES["oadrResponse"].encode()).payload
     assert isinstance(response, Response)
-    event = decode(EVENT[: EVENT.index("<oadr:oadrEvent>")].encode() + EVENT[EVENT.rindex("</oadr:oadrEvent>") + 17 :].encode())
+    event = decode(
+        EVENT[: EVENT.index("<oadr:oadrEvent>")].encode() + EVENT[EVENT.rindex("</oadr:oadrEvent>") + 17 :].encode()
+    )
     assert isinstance(event.payload, DistributeEvent)
     assert event.payload.oadr_event == ()
     assert RegisterReport(request_id="r").oadr_report == ()

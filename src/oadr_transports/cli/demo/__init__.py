@@ -28,14 +28,16 @@ DEADLINE_S: Final = 28.0
     metavar="DIR",
     help="Keep every message as a file in DIR. An earlier transcript there is replaced.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the VTN; 0 takes a free one.", show_default=True)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port of the VTN; 0 takes a free one."
+)
 @click.option("--plain", is_flag=True, help="Lines instead of a picture, as when the output is not a terminal.")
-@click.option("--json", "as_json", is_flag=True, help="The summary as JSON; what happens meanwhile goes to standard error.")
+@click.option("--json", "as_json", is_flag=True, help="The summary as JSON; all else goes to standard error.")
 def demo(save: Path | None, port: int, plain: bool, as_json: bool) -> int:
     """Watch a VTN and a VEN at work, for some 20 seconds.
 
-    Both run here, and talk over real HTTP on this machine: the VEN registers and offers a report, the VTN asks for it and
-    publishes an event with three prices, the VEN opts in, and its meter reports what the prices do.
+    Both run here, and talk over real HTTP on this machine: the VEN registers and offers a report, the VTN asks for
+    it and publishes an event with three prices, the VEN opts in, and its meter reports what the prices do.
 
     \b
     Examples:
@@ -58,9 +60,7 @@ def demo(save: Path | None, port: int, plain: bool, as_json: bool) -> int:
     from .story import Story
 
     transcript = Transcript.begin(save) if save is not None else None
-    story = Story(
-        clock=lambda: time.monotonic() - started, record=transcript.add if transcript is not None else None
-    )
+    story = Story(clock=lambda: time.monotonic() - started, record=transcript.add if transcript is not None else None)
     console = Console(stderr=as_json)
     if run_until_stopped(partial(_perform, story, console, port=port, plain=plain, to_stderr=as_json)):
         return INTERRUPTED

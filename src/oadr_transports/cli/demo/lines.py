@@ -6,11 +6,11 @@ It stands alone as one of two views of a :class:`.Story`.
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from typing import Final
 
 import click
 
-from ..say import COLOURS, colour_wanted
+from ..say import COLOURS, put
 from .story import Entry, Message
 
 _ARROWS: Final = {True: "VEN -> VTN", False: "VTN -> VEN"}
@@ -32,5 +32,4 @@ class Lines:
 
     def _print(self, at_s: float, text: str, kind: str) -> None:
         stamp = click.style(f"{time.strftime('%H:%M:%S')}  {at_s:6.2f} s", fg="bright_black")
-        line: Any = f"{stamp}  {click.style(text, fg=COLOURS.get(kind))}"
-        click.echo(line, err=self._to_stderr, color=colour_wanted())
+        put(f"{stamp}  {click.style(text, fg=COLOURS.get(kind))}", err=self._to_stderr)

@@ -30,8 +30,6 @@ INTERVAL: Final = timedelta(seconds=3)
 PRICES: Final = (0.12, 0.38, 0.21)
 SAMPLE: Final = timedelta(seconds=1)
 REPORT_BACK: Final = timedelta(seconds=2)
-_LOOK_S: Final = 0.05
-"""How often it is looked whether all was seen."""
 
 
 class Meter:
@@ -76,11 +74,11 @@ async def play(story: Story, *, port: int = 0) -> None:
             story.say(VTN, f"listening on port {server.port}")
             client = _client(server.url)
             async with client.notifications() as happenings, anyio.create_task_group() as tasks:
-                tasks.start_soon(_watch_vtn, story, vtn, notes)
-                tasks.start_soon(_watch_ven, story, happenings)
+                seen = anyio.Event()
+                tasks.start_soon(_watch_vtn, story, vtn, notes, seen)
+                tasks.start_soon(_watch_ven, story, happenings, seen)
                 tasks.start_soon(client.run)
-                while story.missing:
-                    await anyio.sleep(_LOOK_S)
+                await seen.wait()
                 story.finished_s = story.clock()
                 story.say(VEN, "all was seen")
                 await client.stop()
@@ -108,20 +106,32 @@ def _client(url: str) -> OpenADRClient:
 
     client = OpenADRClient(ven_name=VEN_NAME, vtn_url=url, allow_jitter=False)
     client.add_handler("on_event", on_event)
-    client.add_report(read, "house", "powerReal", report_specifier_id="meter", r_id="power", sampling_rate=SAMPLE, scale="k")
+    client.add_report(
+        read,
+        "house",
+        "powerReal",
+        report_specifier_id="meter",
+        r_id="power",
+        sampling_rate=SAMPLE,
+        scale="k",
+    )
     return client
 
 
-async def _watch_vtn(story: Story, vtn: Vtn, notes: AsyncIterator[Notification]) -> None:
+async def _watch_vtn(story: Story, vtn: Vtn, notes: AsyncIterator[Notification], seen: anyio.Event) -> None:
     async for note in notes:
         story.note(VTN, note)
+        if not story.missing:
+            seen.set()
         if isinstance(note, ReportRequestConfirmed) and not story.event_id:
             publish(vtn, datetime.now(UTC))
 
 
-async def _watch_ven(story: Story, happenings: AsyncIterator[Notification]) -> None:
+async def _watch_ven(story: Story, happenings: AsyncIterator[Notification], seen: anyio.Event) -> None:
     async for happening in happenings:
         story.note(VEN, happening)
+        if not story.missing:
+            seen.set()
 
 
 def publish(vtn: Vtn, now: datetime) -> str:

@@ -1,6 +1,7 @@
 """The demonstration as a picture that changes in place: VTN and VEN, the messages between them, the event, the meter.
 
-It stands alone as one of two views of a :class:`.Story`: everything drawn is computed anew from the story, ten times a second.
+It stands alone as one of two views of a :class:`.Story`: everything drawn is computed anew from the story, ten times
+a second.
 """
 
 from __future__ import annotations
@@ -98,11 +99,14 @@ def _folded(entries: list[Entry]) -> list[Entry]:
     """Of report values that follow each other, the last: they would drive out everything else."""
     found: list[Entry] = []
     for entry in entries:
-        if found and entry.kind == "report" == found[-1].kind and entry.text.startswith("values"):
-            if found[-1].text.startswith("values"):
-                found.pop()
+        if found and _is_values(entry) and _is_values(found[-1]):
+            found.pop()
         found.append(entry)
     return found
+
+
+def _is_values(entry: Entry) -> bool:
+    return entry.kind == "report" and entry.text.startswith("values")
 
 
 def _entry(entry: Entry) -> Text:

@@ -1,7 +1,7 @@
 """What the demonstration has seen so far, and what is still to come.
 
-It stands alone because it does no I/O: the players put in what happens, the views and the summary read it, and a test can tell
-it a story without a network.
+It stands alone because it does no I/O: the players put in what happens, the views and the summary read it, and a test
+can tell it a story without a network.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SILENT: Final = ("oadrPoll", "oadrResponse")
 
 @attrs.frozen(kw_only=True)
 class Message:
-    """One message: when (seconds since the start), which way (``received`` and ``sent``, seen from the VTN), what, how long."""
+    """One message: seconds since the start, ``received`` or ``sent`` as the VTN sees it, name, and size in bytes."""
 
     at_s: float
     direction: str

@@ -78,9 +78,9 @@ def _states(states: dict[str, float]) -> str:
 def tell(found: dict[str, Any], console: Console) -> None:
     """Print the table, the transcript's place, and what is missing."""
     console.print(table(found))
-    console.print(f"registered as: {found['ven']['registered_as'] or '-'}", markup=False, highlight=False, soft_wrap=True)
-    if found["transcript"]:
-        console.print(f"transcript:    {found['transcript']}", markup=False, highlight=False, soft_wrap=True)
+    for label, text in (("registered as:", found["ven"]["registered_as"]), ("transcript:   ", found["transcript"])):
+        if text:
+            console.print(f"{label} {text}", markup=False, highlight=False, soft_wrap=True)
     if found["ok"]:
         console.print(f"everything was seen, in {found['seconds']} s", style="green", highlight=False)
 
