@@ -1,7 +1,8 @@
-"""Documents drawn from the official schema files themselves, so that the declarations of the model are not their own judge.
+"""Documents drawn from the official schema files themselves, so that the declarations of the model are not their own
+judge.
 
-It reads the subset of XML Schema that the profile's files use. A drawn document knows what it means: a tree without prefixes
-and without insignificant space, to hold what comes back against.
+It reads the subset of XML Schema that the profile's files use. A drawn document knows what it means: a tree without
+prefixes and without insignificant space, to hold what comes back against.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from xml.sax.saxutils import escape, quoteattr
 import attrs
 from hypothesis import strategies as st
 from lxml import etree
-from oadr_core.model import NAMESPACES
 
+from oadr_core.model import NAMESPACES
 from tests.strategies import FEEDS, texts
 from tools.peer_env import peer_schema
 
@@ -64,9 +65,9 @@ def meaning(element: Any) -> Meaning:
 
 
 def squashed(found: Meaning) -> Meaning:
-    """The same with all blanks collapsed, for documents of which nobody knows where blanks matter."""
+    """The same with all blanks collapsed, for documents of which nobody knows where blanks matter; no schemaLocation."""
     tag, attributes, text, children = found
-    keys = tuple((key, " ".join(value.split())) for key, value in attributes)
+    keys = tuple((key, " ".join(value.split())) for key, value in attributes if not key.endswith("chemaLocation"))
     return tag, keys, " ".join(text.split()), tuple(squashed(child) for child in children)
 
 
@@ -91,7 +92,9 @@ class SchemaFiles:
     """The declarations of a set of schema files, and the elements that can be drawn from them."""
 
     def __init__(self, path: Path) -> None:
-        self._global: dict[str, dict[Name, Any]] = {kind: {} for kind in ("element", "complexType", "simpleType", "attribute")}
+        self._global: dict[str, dict[Name, Any]] = {
+            kind: {} for kind in ("element", "complexType", "simpleType", "attribute")
+        }
         self._home: dict[Any, Any] = {}
         loaded: set[Path] = set()
         todo = [path]
@@ -136,15 +139,17 @@ class SchemaFiles:
         made = self._global["complexType"].get(_resolve(declared, declared_type)) if declared_type else None
         return made is None or made.get("abstract") != "true"
 
-    # --- drawing ------------------------------------------------------------------------------------------------------
+    # --- drawing ----------------------------------------------------------------------------------------------------
 
     def document(self, draw: st.DrawFn, message: str | None = None) -> Node:
         """An envelope with one message."""
         name = message or draw(st.sampled_from(self.messages()))
         body = self.element(draw, self._global["element"][OADR, name])
-        signed_object = Node(tag=f"{{{OADR}}}oadrSignedObject", children=(body,), attributes=draw(
-            st.sampled_from([(), ((f"{{{OADR}}}Id", "the-object"),)])
-        ))
+        signed_object = Node(
+            tag=f"{{{OADR}}}oadrSignedObject",
+            children=(body,),
+            attributes=draw(st.sampled_from([(), ((f"{{{OADR}}}Id", "the-object"),)])),
+        )
         return Node(tag=f"{{{OADR}}}oadrPayload", children=(signed_object,))
 
     def element(self, draw: st.DrawFn, declared: Any) -> Node:
@@ -229,7 +234,7 @@ class SchemaFiles:
             found += self._attributes(draw, self._named(base, base.get("base")))
         return tuple(found)
 
-    # --- text ---------------------------------------------------------------------------------------------------------
+    # --- text -------------------------------------------------------------------------------------------------------
 
     def scalar(self, draw: st.DrawFn, kind: Any) -> tuple[str, str]:
         """A text, and the same after the schema's treatment of blanks."""
@@ -278,7 +283,10 @@ def instants() -> st.SearchStrategy[str]:
     plain = st.datetimes().map(lambda value: value.isoformat(timespec="seconds"))
     fractions = st.from_regex(r"(\.[0-9]{1,9})?", fullmatch=True)
     midnight = st.dates().filter(lambda day: day.year < 9999).map(lambda day: f"{day}T24:00:00")
-    return st.builds("{}{}{}{}".format, st.sampled_from(["", "", "-"]), plain, fractions, st.sampled_from(["Z", ""])) | midnight
+    return (
+        st.builds("{}{}{}{}".format, st.sampled_from(["", "", "-"]), plain, fractions, st.sampled_from(["Z", ""]))
+        | midnight
+    )
 
 
 def _resolve(where: Any, name: str) -> Name:
@@ -305,7 +313,7 @@ BUILT_IN: dict[str, st.SearchStrategy[str]] = {
 }
 
 
-# --- writing ------------------------------------------------------------------------------------------------------------
+# --- writing --------------------------------------------------------------------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
@@ -337,7 +345,10 @@ class Manner:
             declared = "".join(f' xmlns{":" if p else ""}{p}="{uri}"' for uri, p in bound.items())
             if self.prefixes == "default":  # attributes never take the default namespace
                 declared += f' xmlns:o="{OADR}"'
-        attributes = "".join(f" {self._name(key, bound, True)}={quoteattr(value, {chr(10): '&#10;', chr(13): '&#13;', chr(9): '&#9;'})}" for key, value in node.attributes)
+        attributes = "".join(
+            f" {self._name(key, bound, True)}={quoteattr(value, {chr(10): '&#10;', chr(13): '&#13;', chr(9): '&#9;'})}"
+            for key, value in node.attributes
+        )
         name = self._name(node.tag, bound, False)
         inside = "".join(
             f"{margin}{self.indent}{'<!-- <?note?> <!DOCTYPE x> -->' if self.comments else ''}"
@@ -362,7 +373,9 @@ def manners() -> st.SearchStrategy[Manner]:
         prefixes=st.sampled_from(["usual", "usual", "default", "everywhere"]),
         indent=st.sampled_from(["", "", "  ", "\t"]),
         comments=st.sampled_from([False, False, True]),
-        declaration=st.sampled_from(["", '<?xml version="1.0" encoding="UTF-8"?>', "<?xml version='1.0' encoding='utf-8' standalone='yes'?>\n"]),
+        declaration=st.sampled_from(
+            ["", '<?xml version="1.0" encoding="UTF-8"?>', "<?xml version='1.0' encoding='utf-8' standalone='yes'?>\n"]
+        ),
         mark=st.sampled_from([False, False, False, True]),
         cdata=st.sampled_from([False, False, True]),
     )

@@ -1,7 +1,7 @@
 """Documents that nearly say something: known good ones with a few small changes to their trees.
 
-The changes know nothing of the declarations: they draw names and texts from the documents themselves and from a short list of
-usual mistakes.
+The changes know nothing of the declarations: they draw names and texts from the documents themselves and from a short
+list of usual mistakes.
 """
 
 from __future__ import annotations
@@ -12,14 +12,65 @@ from typing import Any
 
 from hypothesis import strategies as st
 from lxml import etree
+
 from oadr_core.model import NAMESPACES, OADR_20A
 
 TEXTS = (
-    "", " ", "0", "1", "-1", "007", "x", "x-", "x-é", "true", "TRUE", "none", "NaN", "INF", "1e5", "1.50", "1_0", "٣", "4294967296",
-    "PT5M", "P", "PT", "2W", "P2W", "PT1.5S", "P1M", "-PT5M", "2025-06-01T10:00:00Z", "2025-06-01T10:00:00", "2025-06-01T10:00:00.5Z",
-    "2025-06-01T10:00:00+02:00", "2025-06-01T24:00:00Z", "2025-02-30T10:00:00Z", "+2025-06-01T10:00:00Z", "2025-06-01T10:00:00.Z",
-    "9999-12-31T24:00:00Z", "-0001-01-01T00:00:00Z", "2025-06-01", "2.0a", "2.0b", "kW", "W", "200", " 200", "20", "101", "always",
-    " always", "Direct Read", "Direct  Read", "\u00a0far", " far ", "a&b<c>", "\r\n", "METADATA",
+    "",
+    " ",
+    "0",
+    "1",
+    "-1",
+    "007",
+    "x",
+    "x-",
+    "x-é",
+    "true",
+    "TRUE",
+    "none",
+    "NaN",
+    "INF",
+    "1e5",
+    "1.50",
+    "1_0",
+    "٣",
+    "4294967296",
+    "PT5M",
+    "P",
+    "PT",
+    "2W",
+    "P2W",
+    "PT1.5S",
+    "P1M",
+    "-PT5M",
+    "2025-06-01T10:00:00Z",
+    "2025-06-01T10:00:00",
+    "2025-06-01T10:00:00.5Z",
+    "2025-06-01T10:00:00+02:00",
+    "2025-06-01T24:00:00Z",
+    "2025-02-30T10:00:00Z",
+    "+2025-06-01T10:00:00Z",
+    "2025-06-01T10:00:00.Z",
+    "9999-12-31T24:00:00Z",
+    "-0001-01-01T00:00:00Z",
+    "2025-06-01",
+    "2.0a",
+    "2.0b",
+    "kW",
+    "W",
+    "200",
+    " 200",
+    "20",
+    "101",
+    "always",
+    " always",
+    "Direct Read",
+    "Direct  Read",
+    "\u00a0far",
+    " far ",
+    "a&b<c>",
+    "\r\n",
+    "METADATA",
 )
 NAMESPACE_CHOICES = (*NAMESPACES.values(), OADR_20A, "", "urn:unknown")
 ATTRIBUTES = (
@@ -49,9 +100,25 @@ def mutations(draw: st.DrawFn, originals: Sequence[bytes], most: int = 4) -> byt
 
 def _change(draw: st.DrawFn, root: Any, element: Any, elements: list[Any]) -> Any:
     parent = element.getparent()
-    change = draw(st.sampled_from(
-        ["drop", "double", "swap", "move", "rename", "namespace", "text", "text", "stray", "attribute", "bare", "comment", "unwrap"]
-    ))
+    change = draw(
+        st.sampled_from(
+            [
+                "drop",
+                "double",
+                "swap",
+                "move",
+                "rename",
+                "namespace",
+                "text",
+                "text",
+                "stray",
+                "attribute",
+                "bare",
+                "comment",
+                "unwrap",
+            ]
+        )
+    )
     other = draw(st.sampled_from(elements))
     match change:
         case "drop" if parent is not None:
@@ -91,9 +158,41 @@ def _change(draw: st.DrawFn, root: Any, element: Any, elements: list[Any]) -> An
 
 
 FRAGMENTS = (
-    b"<", b">", b"&", b"/>", b"</", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?x?>", b"<!DOCTYPE x>", b"&lt;", b"&#0;", b"&#xFFFE;", b"&x;", b"\x00",
-    b"\x1f", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\xc2\xa0", b'"', b"'", b"=", b' xmlns="urn:x"', b' xmlns:ei="urn:x"', b' xmlns:xml="urn:x"',
-    b' a="1"', b" x:a='1'", b"999999999999999999999999", b"NaN", b"P", b"-", b"\r\n", b" ",
+    b"<",
+    b">",
+    b"&",
+    b"/>",
+    b"</",
+    b"<!--",
+    b"-->",
+    b"<![CDATA[",
+    b"]]>",
+    b"<?x?>",
+    b"<!DOCTYPE x>",
+    b"&lt;",
+    b"&#0;",
+    b"&#xFFFE;",
+    b"&x;",
+    b"\x00",
+    b"\x1f",
+    b"\xff",
+    b"\xed\xa0\x80",
+    b"\xef\xbb\xbf",
+    b"\xc2\xa0",
+    b'"',
+    b"'",
+    b"=",
+    b' xmlns="urn:x"',
+    b' xmlns:ei="urn:x"',
+    b' xmlns:xml="urn:x"',
+    b' a="1"',
+    b" x:a='1'",
+    b"999999999999999999999999",
+    b"NaN",
+    b"P",
+    b"-",
+    b"\r\n",
+    b" ",
 )
 
 

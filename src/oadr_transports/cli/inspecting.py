@@ -62,7 +62,7 @@ def _inspect(name: str, *, strict: bool, as_json: bool, first: bool) -> bool:
         _refuse(name, error, as_json=as_json)
         return False
     if as_json:
-        click.echo(json.dumps(_json(name, data, envelope), ensure_ascii=False))
+        click.echo(json.dumps(_json(name, data, envelope)))
     else:
         _draw(name, data, envelope, first=first)
     return True
@@ -73,7 +73,7 @@ def _refuse(name: str, error: Exception, *, as_json: bool) -> None:
 
     if as_json:
         found = {"file": shown_name(name), "ok": False, "error": clean(error), "kind": type(error).__name__}
-        click.echo(json.dumps({**found, **_place(error)}, ensure_ascii=False))
+        click.echo(json.dumps({**found, **_place(error)}))
     else:
         text = clean(error)
         click.echo(f"oadr: {text if text.startswith(name) else f'{shown_name(name)}: {text}'}", err=True)

@@ -104,7 +104,7 @@ class Speaker:
             return
         if self.as_json:
             at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            put(json.dumps({"time": at, "kind": kind, "text": text, **data}, ensure_ascii=False))
+            put(json.dumps({"time": at, "kind": kind, "text": text, **data}))
             return
         stamp = click.style(time.strftime("%H:%M:%S"), fg="bright_black")
         put("\n         ".join((f"{stamp} {click.style(text, fg=COLOURS.get(kind))}", *more)))

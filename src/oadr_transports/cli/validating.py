@@ -73,7 +73,7 @@ def validate(paths: tuple[str, ...], strict: bool, quiet: bool, as_json: bool) -
         for verdict in _verdicts(names, strict=strict):
             bad += not verdict.ok
             if not (quiet and verdict.ok):
-                tell(json.dumps(attrs.asdict(verdict), ensure_ascii=False) if as_json else verdict.text, verdict.ok)
+                tell(json.dumps(attrs.asdict(verdict)) if as_json else verdict.text, verdict.ok)
             step()
     if not as_json and len(names) > 1:
         click.echo(f"{len(names)} files, {bad} bad", err=True)

@@ -66,7 +66,7 @@ def demo(save: Path | None, port: int, plain: bool, as_json: bool) -> int:
         return INTERRUPTED
     found = summary.as_dict(story, str(save) if save is not None else None)
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(found, indent=2))
     else:
         summary.tell(found, console)
     if not found["ok"]:
