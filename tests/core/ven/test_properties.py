@@ -164,7 +164,7 @@ def _move(bench: Bench, kind: str, what: Any) -> object:
 @given(st.lists(MOVES, max_size=25), st.booleans())
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_nothing_makes_a_session_raise_spin_or_grow(moves: list[tuple[str, Any]], registered: bool) -> None:
-    """Caught: a reading that cannot be written and was found only when the report was sent, again and again."""
+    """Caught: a deadline that stayed due after its question was answered; answers due without a registration."""
     play(moves, registered=registered)
 
 

@@ -1,5 +1,8 @@
 """OpenLEADR as a VTN, driven and watched over JSON lines. Runs in the peer's environment.
 
+Given the files of its certificate, its key, the authorities, and the VEN's certificate, it serves over mutual TLS,
+signs, and believes that VEN only.
+
 Commands: `add_event` (ven_id, event_id, starts_in_s, interval_s, values), `cancel_event` (ven_id, event_id),
 `stop`. Observations: `ready` (port), `registered`, `report_offered`, `report_created`, `event_delivered`, `opt`,
 `report_values`, and `received`/`answered` for every message.
@@ -10,11 +13,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from lines import obey, observe
 from openleadr import OpenADRServer, enable_default_logging, hooks
+from openleadr.utils import certificate_fingerprint
 
 POLL_EVERY = timedelta(seconds=1)
 
@@ -23,7 +29,9 @@ class Vtn:
     """One server, and what it knows of its VENs."""
 
     def __init__(self, port: int) -> None:
-        self.server = OpenADRServer(vtn_id="PeerVTN", http_port=port, requested_poll_freq=POLL_EVERY)
+        self.server = OpenADRServer(
+            vtn_id="PeerVTN", http_port=port, requested_poll_freq=POLL_EVERY, show_fingerprint=False, **security()
+        )
         self.server.add_handler("on_create_party_registration", self.on_create_party_registration)
         self.server.add_handler("on_cancel_party_registration", self.on_cancel_party_registration)
         self.server.add_handler("on_register_report", self.on_register_report)
@@ -68,9 +76,7 @@ class Vtn:
     async def on_created_report(self, created: dict[str, Any]) -> None:
         observe("report_created", **created)
 
-    def add_event(
-        self, ven_id: str, event_id: str, starts_in_s: float, interval_s: float, values: list[float]
-    ) -> None:
+    def add_event(self, ven_id: str, event_id: str, starts_in_s: float, interval_s: float, values: list[float]) -> None:
         start = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=starts_in_s)
         length = timedelta(seconds=interval_s)
         self.server.add_event(
@@ -92,6 +98,27 @@ class Vtn:
 
     def cancel_event(self, ven_id: str, event_id: str) -> None:
         self.server.cancel_event(ven_id, event_id)
+
+
+def security() -> dict[str, Any]:
+    """The server's options for TLS and signatures, from the command line."""
+    if len(sys.argv) == 1:
+        return {}
+    cert, key, authorities, ven_cert = sys.argv[1:]
+    fingerprint = certificate_fingerprint(Path(ven_cert).read_text())
+
+    async def ven_lookup(ven_id: str) -> dict[str, str]:
+        return {"ven_id": ven_id, "ven_name": "", "fingerprint": fingerprint, "registration_id": "known"}
+
+    return {
+        "cert": cert,
+        "key": key,
+        "http_cert": cert,
+        "http_key": key,
+        "http_ca_file": authorities,
+        "ven_lookup": ven_lookup,
+        "show_server_cert_domain": False,
+    }
 
 
 async def on_message(message: str, payload: dict[str, Any]) -> None:
