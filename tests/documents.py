@@ -65,7 +65,10 @@ def meaning(element: Any) -> Meaning:
 
 
 def squashed(found: Meaning) -> Meaning:
-    """The same with all blanks collapsed, for documents of which nobody knows where blanks matter; no schemaLocation."""
+    """The same with all blanks collapsed, for documents of which nobody knows where blanks matter.
+
+    A schemaLocation is no part of a message (R45).
+    """
     tag, attributes, text, children = found
     keys = tuple((key, " ".join(value.split())) for key, value in attributes if not key.endswith("chemaLocation"))
     return tag, keys, " ".join(text.split()), tuple(squashed(child) for child in children)

@@ -17,9 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["OpenADRClient", "Vtn", "enable_default_logging"]
 
 _HOMES = {"OpenADRClient": "client", "Vtn": "vtn", "enable_default_logging": "log"}
+_EXTRAS = {"OpenADRClient": "http", "Vtn": "vtn"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    try:
+        module = import_module(f".{_HOMES[name]}", __name__)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get(name)
+        if extra is None or (error.name or "").startswith("oadr_"):
+            raise
+        raise ModuleNotFoundError(
+            f"{name} needs {error.name}; install it with: pip install 'oadr[{extra}]'", name=error.name
+        ) from None
+    return getattr(module, name)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import quote
 
 LONGEST: Final = 65_536
 """Characters of a URI: the schema has no limit, and no party needs more."""
@@ -36,4 +35,6 @@ def is_reference(text: str) -> bool:
 
 def escaped(text: str) -> str:
     """The text with everything escaped that has no place in a URI; what it means stays the same."""
+    from urllib.parse import quote  # only for what is amiss; it takes long to load
+
     return quote(text, safe="/?:@!$&'()*+,;=-._~#")

@@ -17,6 +17,7 @@ from tests.documents import Node, manners
 from tests.golden import ANNEX_A, PEERS, name
 from tests.strategies import payloads
 
+[SAMPLE] = [path.read_text() for path in ANNEX_A if path.stem == "oadrUpdateReport"]
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -68,6 +69,15 @@ def _damage(data: st.DataObject, value: Any) -> None:
 def test_other_json_is_refused(value: Any) -> None:
     with pytest.raises(LocalError):
         from_json(value)
+
+
+@pytest.mark.parametrize("text", ["INF", "-INF", "NaN", "1.50", "-0", "1E5"])
+def test_number_that_json_does_not_have_is_text(text: str) -> None:
+    document = SAMPLE.replace("<ei:value>12.5<", f"<ei:value>{text}<").encode()
+    payload = decode(document).payload
+    again = from_json(json.loads(json.dumps(to_json(payload), allow_nan=False)))
+    assert encode(again) == encode(payload)
+    assert f"<ei:value>{text}<".encode() in encode(again)
 
 
 def test_form_is_plain() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -29,6 +29,7 @@ def test_document_that_the_schema_permits_survives_a_round_trip(
     assert meaning(message_of(written)) == node.children[0].children[0].meaning
 
 
+@settings(max_examples=400)
 @given(document=mutations(ORIGINALS))
 def test_changed_document_is_judged_as_the_schema_does(document: bytes, is_valid: Callable[[bytes], bool]) -> None:
     try:

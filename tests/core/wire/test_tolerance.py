@@ -196,6 +196,8 @@ def test_message_of_20a_is_recognised() -> None:
         (POLL.replace("<ei:venID>", "<ei:venID/><ei:venID>"), SchemaViolation),
         (POLL.replace("<ei:venID>ven-1</ei:venID>", ""), SchemaViolation),
         (POLL.replace("ven-1", "<b>ven</b>"), SchemaViolation),
+        (POLL.replace("<ei:venID>", "text<ei:venID>"), SchemaViolation),
+        (OPT.replace("<ei:eiTarget><ei:venID>ven-1</ei:venID>", "<ei:eiTarget>text"), SchemaViolation),
         (POLL.replace("</oadr:oadrPoll>", "text</oadr:oadrPoll>"), SchemaViolation),
         (POLL.replace("<oadr:oadrSignedObject>", "<oadr:oadrSignedObject>\u00a0"), SchemaViolation),
         (POLL.replace("</oadr:oadrS", "<oadr:oadrPoll><ei:venID/></oadr:oadrPoll></oadr:oadrS"), SchemaViolation),
