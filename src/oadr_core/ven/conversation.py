@@ -42,7 +42,7 @@ from ..model import (
 )
 from ..wire import decode
 from . import events, registration, reports
-from .reports import JITTER_MOST_S, JITTER_SHARE
+from .sampling import JITTER_MOST_S, JITTER_SHARE
 from .state import Flight, Outgoing, Phase, Turn
 
 MOST_DRAINED: Final = 16

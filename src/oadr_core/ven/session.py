@@ -17,7 +17,7 @@ from ..engine.copying import evolve
 from ..errors import LocalError
 from ..model import OptType
 from ..wire import encode
-from . import conversation, events, registration, reports
+from . import conversation, events, registration, sampling
 from .config import VenConfig
 from .messages import CancelRegistration, Decide, PollNow, ProvideReport, Reading, Register
 from .state import Phase, Registration, Turn, VenState
@@ -51,7 +51,7 @@ INPUTS: Final[Mapping[type[Input], Callable[[Turn, Any], None]]] = MappingProxyT
         Register: _register,
         CancelRegistration: _cancel,
         Decide: events.decide,
-        ProvideReport: reports.provide,
+        ProvideReport: sampling.provide,
         PollNow: _poll,
     }
 )
@@ -121,10 +121,10 @@ class VenSession:
             state.register_at,
             state.gather_until if state.answers and state.registration else None,
             events.next_mono(known),
-            reports.next_mono(state.jobs.values()),
+            sampling.next_mono(state.jobs.values()),
         ]
         changes = (event.timeline.next_change(now.wall) for event in known if not event.cancelled)
-        walls = [*changes, reports.next_wall(state.jobs.values())]
+        walls = [*changes, sampling.next_wall(state.jobs.values())]
         found = [at for at in monos if at is not None]
         found.extend(now.mono_at(wall) for wall in walls if wall is not None)
         return min(found, default=None)
@@ -179,5 +179,5 @@ def _advance(turn: Turn) -> None:
     if register_at is not None and turn.now.mono >= register_at:
         registration.begin(turn)
     events.advance(turn)
-    reports.advance(turn)
+    sampling.advance(turn)
     conversation.send_next(turn)
