@@ -25,8 +25,9 @@ from tools.peer_env import peer_schema
 
 XS = "{http://www.w3.org/2001/XMLSchema}"
 OADR = NAMESPACES["oadr"]
+NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 MOST_ITEMS = 2
-PREFIXES = {uri: prefix for prefix, uri in NAMESPACES.items()}
+PREFIXES = {uri: prefix for prefix, uri in NAMESPACES.items()} | {"http://www.w3.org/2001/XMLSchema-instance": "xsi"}
 
 Name = tuple[str, str]
 """Namespace and local name."""
@@ -168,8 +169,8 @@ class SchemaFiles:
             text = draw(st.sampled_from([fixed, fixed, ""]))
             return Node(tag=tag, text=text, meant=text)
         kind = self._type(declared)
-        if kind is None:
-            return Node(tag=tag)
+        if kind is None:  # any content and any attributes
+            return Node(tag=tag, attributes=draw(st.sampled_from([(), ((NIL, "true"),)])))
         if isinstance(kind, str) or kind.tag == f"{XS}simpleType":
             text, meant = self.scalar(draw, kind)
             return Node(tag=tag, text=text, meant=meant)

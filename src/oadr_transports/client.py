@@ -11,9 +11,8 @@ import secrets
 import ssl
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import anyio
 
@@ -44,9 +43,10 @@ from .http import HttpCarrier, Reply
 from .log import logger
 from .notes import Notes
 from .offers import ReportOffers
+from .options import checked_files, checked_opt, checked_url, signer_of, trust_of
 
 if TYPE_CHECKING:
-    from oadr_core.security import Signer, Trust
+    pass
 
 HANDLERS: Final = ("on_event", "on_update_event")
 HOOKS: Final = (
@@ -67,6 +67,7 @@ class OpenADRClient(ReportOffers):
 
     :param ven_name: name of this VEN, for people.
     :param vtn_url: base URL of the VTN's services, e.g. ``https://vtn.example/OpenADR2/Simple/2.0b``.
+    :param debug: log every message that is sent or received.
     :param cert: path to the PEM certificate of this VEN, for TLS and for signing.
     :param key: path to its PEM private key.
     :param passphrase: of the key, if it is encrypted.
@@ -107,8 +108,8 @@ class OpenADRClient(ReportOffers):
         default_opt: str = "optOut",
     ) -> None:
         super().__init__()
-        self._url = _checked_url(vtn_url)
-        self._files = _checked_files(cert, key, ca_file)
+        self._url = checked_url(vtn_url)
+        self._files = checked_files(cert, key, ca_file)
         if passphrase is not None and key is None:
             raise LocalError("a passphrase is given without a key", path="passphrase")
         self._config = VenConfig(
@@ -118,15 +119,17 @@ class OpenADRClient(ReportOffers):
             timeout=request_timeout,
             decision_timeout=decision_timeout,
             registration_retry=registration_retry,
-            default_opt=_checked_opt(default_opt),
+            default_opt=checked_opt(default_opt),
         )
         self._tls = self._tls_context(passphrase, check_hostname)
         self._show_fingerprint = show_fingerprint
-        self._signer = None if disable_signature or cert is None else _signer(self._files, passphrase)
-        self._trust = None if vtn_fingerprint is None else _trust(vtn_fingerprint)
-        self._debug = debug
+        self._signer = None if disable_signature or cert is None else signer_of(self._files, passphrase)
+        self._trust = None if vtn_fingerprint is None else trust_of(vtn_fingerprint)
         self._handlers: dict[str, Handler] = {}
         self._hooks: dict[str, list[Callable[..., Any]]] = {name: [] for name in HOOKS}
+        if debug:
+            self._hooks["before_send_xml"].append(partial(logger.info, "sent: %s"))
+            self._hooks["after_receive_xml"].append(partial(logger.info, "received: %r"))
         self._readers: set[Notes] = set()
         self._driver: VenDriver | None = None
         self._session: VenSession | None = None
@@ -219,7 +222,7 @@ class OpenADRClient(ReportOffers):
 
     def decide(self, event_id: str, modification_number: int, opt_type: str) -> None:
         """Change an opt later on; the client must be running."""
-        opt = _checked_opt(opt_type)
+        opt = checked_opt(opt_type)
         self._running().put(Decide(event_id=event_id, modification_number=modification_number, opt_type=opt))
 
     # --- views ------------------------------------------------------------------------------------------------------
@@ -374,43 +377,3 @@ class _Watched:
             return reply  # the session will say what is wrong with it
         await hook("after_parse_xml", type(payload).__element__.partition(":")[2], payload)
         return reply
-
-
-def _checked_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise LocalError(
-            f"a URL such as https://vtn.example/OpenADR2/Simple/2.0b is expected, not {url!r}", path="vtn_url"
-        )
-    return url.rstrip("/")
-
-
-def _checked_files(cert: Any, key: Any, ca_file: Any) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
-    for name, path in (("cert", cert), ("key", key), ("ca_file", ca_file)):
-        if path is not None and not Path(path).is_file():
-            raise FileNotFoundError(f"{name}: there is no file {os.fspath(path)!r}")
-        found[name] = None if path is None else os.fspath(path)
-    if (cert is None) != (key is None):
-        raise LocalError("cert and key belong together: give both or neither", path="key" if key is None else "cert")
-    return found
-
-
-def _signer(files: dict[str, str | None], passphrase: str | None) -> Signer:
-    from oadr_core.security import Signer
-
-    cert, key = Path(files["cert"] or ""), Path(files["key"] or "")
-    return Signer.from_pem(cert.read_bytes(), key.read_bytes(), None if passphrase is None else passphrase.encode())
-
-
-def _trust(vtn_fingerprint: str) -> Trust:
-    from oadr_core.security import Trust
-
-    return Trust(fingerprints=(vtn_fingerprint,))
-
-
-def _checked_opt(opt: str) -> OptType:
-    try:
-        return OptType(opt)
-    except ValueError:
-        raise LocalError(f"'optIn' or 'optOut' is expected, not {opt!r}", path="opt_type") from None

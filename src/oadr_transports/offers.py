@@ -41,6 +41,7 @@ _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class _Point:
     description: ReportDescription
     callback: Callable[..., Any]
+    earliest: datetime | None
 
 
 @attrs.define(kw_only=True)
@@ -152,7 +153,7 @@ class ReportOffers:
             ),
         )
         offer.duration = max(offer.duration, kept)
-        offer.points.append(_Point(description=description, callback=callback))
+        offer.points.append(_Point(description=description, callback=callback, earliest=report_dtstart))
         return specifier, chosen
 
     def _shared(self, report_name: str, collection: Collection) -> str | None:
@@ -185,7 +186,8 @@ class ReportOffers:
         """
         point = next(point for point in self._offers[due.report_specifier_id].points if point.description.r_id == r_id)
         if due.collection is Collection.FULL:
-            result = await call(point.callback, date_from=due.since, date_to=due.at, sampling_interval=due.interval)
+            since = max(due.since, point.earliest or due.since)
+            result = await call(point.callback, date_from=since, date_to=due.at, sampling_interval=due.interval)
         else:
             result = await call(point.callback)
         return list(_readings(r_id, result))
