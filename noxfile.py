@@ -53,6 +53,15 @@ def interop(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Two minutes of coverage-guided fuzzing of `decode`; arguments after `--` go to the fuzzer."""
+    install(session, "atheris", *group("test"), "-e", ".[all]")
+    found = session.create_tmp()
+    options = session.posargs or ["-max_total_time=120"]
+    session.run("python", "-m", "tests.fuzz.fuzz_decode", *options, "-dict=tests/fuzz/xml.dict", found, "tests/fuzz/corpus")
+
+
+@nox.session
 def planted(session: nox.Session) -> None:
     """Every planted bug is caught by its test; arguments after `--` are words of a bug's name."""
     install(session, *group("test"), "-e", ".[all]")
