@@ -58,7 +58,8 @@ def fuzz(session: nox.Session) -> None:
     install(session, "atheris", *group("test"), "-e", ".[all]")
     found = session.create_tmp()
     options = session.posargs or ["-max_total_time=120"]
-    session.run("python", "-m", "tests.fuzz.fuzz_decode", *options, "-dict=tests/fuzz/xml.dict", found, "tests/fuzz/corpus")
+    corpus = (found, "tests/fuzz/corpus")
+    session.run("python", "-m", "tests.fuzz.fuzz_decode", *options, "-dict=tests/fuzz/xml.dict", *corpus)
 
 
 @nox.session

@@ -18,6 +18,8 @@ from .convert import write_attribute, write_text
 from .parse import DEFAULT_LIMITS, check_shape, parse
 
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_AWKWARD: Final = re.compile('[&<>"\\s]')
+"""Characters that libxml2 leaves as they are when it declares a namespace in canonical XML, which breaks the document."""
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
 _PREFIXES: Final = {uri: prefix for prefix, uri in NAMESPACES.items()} | {
     _XML: "xml",
@@ -122,6 +124,8 @@ class _Writer:
         wanted = {uri: self._prefix(uri) for uri, _ in keys.values() if uri}
         if relative := next((uri for uri in wanted if not _ABSOLUTE.match(uri)), ""):
             raise ValueError(f"canonical XML has no namespaces with relative names: {shown(relative)}")
+        if awkward := next((uri for uri in wanted if _AWKWARD.search(uri)), ""):
+            raise ValueError(f"foreign XML in a namespace that canonicalisers do not agree about: {shown(awkward)}")
         declared = sorted((prefix, uri) for uri, prefix in wanted.items() if uri not in bound)
         bound = {**bound, **wanted}
         pieces = [_name(*keys[element.tag], bound)]
