@@ -19,7 +19,7 @@ from .parse import DEFAULT_LIMITS, check_shape, parse
 
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _AWKWARD: Final = re.compile('[&<>"\\s]')
-"""Characters that libxml2 leaves as they are when it declares a namespace in canonical XML, which breaks the document."""
+"""What libxml2 leaves as it is when it declares a namespace in canonical XML, which breaks the document."""
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
 _PREFIXES: Final = {uri: prefix for prefix, uri in NAMESPACES.items()} | {
     _XML: "xml",
