@@ -88,14 +88,20 @@ def _certify(payload: Payload, message: Element, examiner: Examiner, *, strict: 
 
 def _with_notes(envelope: Envelope, root: Element, data: bytes) -> Envelope:
     """The same for events that follow the schema, at the cost of only what is noted."""
-    message, deviations = root[-1][0], []
-    for found in departures(envelope.payload, strict=False):
-        element = _find(message, found.path)
-        place = next(number for number, other in enumerate(root.iter(), 1) if other is element)
-        path = f"{split(message.tag)[1]}/{found.path}"
-        line = line_numbers(data, place)[-1]
-        deviations.append(Deviation(rule=found.rule, path=path, text=found.text, line=line))
-    return attrs.evolve(envelope, deviations=tuple(deviations)) if deviations else envelope
+    noted = list(departures(envelope.payload, strict=False))
+    if not noted:
+        return envelope
+    message = root[-1][0]
+    elements = [_find(message, found.path) for found in noted]
+    places = [next(place for place, other in enumerate(root.iter()) if other is element) for element in elements]
+    lines, name = line_numbers(data, max(places) + 1), split(message.tag)[1]
+    deviations = tuple(
+        Deviation(rule=found.rule, path=f"{name}/{found.path}", text=found.text, line=lines[place])
+        for found, place in zip(noted, places, strict=True)
+    )
+    return Envelope(
+        payload=envelope.payload, deviations=deviations, signed=envelope.signed, object_id=envelope.object_id
+    )
 
 
 def _find(element: Element, path: str) -> Element:

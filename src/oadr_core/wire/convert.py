@@ -338,7 +338,7 @@ def _write_schema_version(value: Any) -> str:
     return write_attribute(value)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _read_uri(text: str | None) -> str:
     uri = _collapse(text)
     if not is_reference(uri):

@@ -21,11 +21,10 @@ from .convert import BLANK, converters
 from .explain import faults as faults  # part of this module's face
 from .lines import line_numbers
 from .mend import mended
-from .opaque import read_content
+from .opaque import XSI, read_content
 from .parse import Limits
 from .signature import signature_faults
 
-_XSI: Final = "{http://www.w3.org/2001/XMLSchema-instance}"
 _KNOWN: Final = frozenset(NAMESPACES.values())
 _OBJECT_ID: Final = FieldSpec("id", ("oadr:Id",), Scalar("ID"), 0, 1, attribute=True)
 _ATTRIBUTES_WITHOUT_PREFIX: Final = {
@@ -145,10 +144,10 @@ class Examiner:
 
     def _concrete(self, unit: Element, path: str) -> None:
         """Give a unit that is named by its xsi:type the element of that type."""
-        local = unit.get(f"{_XSI}type", "").rpartition(":")[2].removesuffix("Type")
+        local = unit.get(f"{XSI}type", "").rpartition(":")[2].removesuffix("Type")
         if local:
             self.note("schema", path, f"a unit that is named by its type: {shown(local)}", unit)
-            del unit.attrib[f"{_XSI}type"]
+            del unit.attrib[f"{XSI}type"]
             unit.tag = expand(f"power:{local[0].lower()}{local[1:]}")
 
     def _field(self, parent: Element, spec: FieldSpec, found: list[Element], path: str) -> None:
@@ -263,7 +262,13 @@ class Examiner:
         try:
             read_content(element)
         except ValueError as error:
-            raise self.refuse(path, str(error), element) from None
+            odd = [key for key in element.attrib if key.startswith(XSI)]
+            if not odd:
+                raise self.refuse(path, str(error), element) from None
+            self.note("schema", path, str(error), element)
+            for key in odd:
+                del element.attrib[key]
+            self._foreign(element, path)
 
     def _attributes(self, element: Element, specs: list[FieldSpec], path: str) -> None:
         if not element.keys():
@@ -272,7 +277,7 @@ class Examiner:
         for key, value in list(element.items()):
             if key not in allowed:
                 del element.attrib[key]
-                if key.startswith(_XSI) and key.endswith("chemaLocation"):
+                if key.startswith(XSI) and key.endswith("chemaLocation"):
                     self.note("R45", path, "a schemaLocation", element)
                     continue
                 self.note("schema", f"{path}/@{split(key)[1]}", "an attribute that the schema does not have", element)

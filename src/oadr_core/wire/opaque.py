@@ -14,9 +14,10 @@ from xml.etree.ElementTree import Element
 from ..errors import RemoteError, shown
 from ..model import NAMESPACES, LexicalXml
 from ..model.namespaces import expand
-from .convert import write_attribute, write_text
+from .convert import BLANK, write_attribute, write_text
 from .parse import DEFAULT_LIMITS, check_shape, parse
 
+XSI: Final = "{http://www.w3.org/2001/XMLSchema-instance}"
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _AWKWARD: Final = re.compile('[&<>"\\s]')
 """What libxml2 leaves as it is when it declares a namespace in canonical XML, which breaks the document."""
@@ -39,13 +40,26 @@ def read_element(element: Element) -> str:
 def read_content(element: Element) -> str:
     """The canonical text of what is inside the element; blanks alone count as nothing."""
     content = ""
-    if len(element) or (element.text or "").strip():
+    if len(element) or (element.text or "").strip(BLANK):
         check_shape(element, DEFAULT_LIMITS)
         content = _Writer().content(element, {_XML: "xml"})
     if not element.keys():
         return content
+    if reason := _odd_nil(element, content):
+        raise ValueError(reason)
     start = _Writer().start(element, {_XML: "xml"})[0]
     return LexicalXml(content, start.partition(" ")[2])
+
+
+def _odd_nil(element: Element, content: str) -> str:
+    """What the schema does not allow about the attributes that say something about the element itself."""
+    for key in set(element.keys()) & {f"{XSI}nil", f"{XSI}type"}:
+        if key.endswith("type"):
+            return "an xsi:type"
+        value = element.get(key, "").strip(BLANK)
+        if value not in ("true", "false", "1", "0") or (content and value in ("true", "1")):
+            return f"an xsi:nil that cannot be: {shown(value)}"
+    return ""
 
 
 def write_element(value: Any, name: str) -> str:
@@ -54,7 +68,7 @@ def write_element(value: Any, name: str) -> str:
     Raises ``ValueError`` or ``TypeError`` for what is not one well-formed element called ``name`` (``prefix:local``).
     """
     element = _parse(value, "")
-    if len(element) != 1 or element[0].tag != expand(name) or (element.text or "").strip():
+    if len(element) != 1 or element[0].tag != expand(name) or (element.text or "").strip(BLANK):
         raise ValueError(f"one {name} element is expected, not {shown(value)}")
     return read_element(element[0])
 
@@ -71,7 +85,7 @@ def write_attributes(value: Any) -> str:
     """The attributes of the element around a :class:`~oadr_core.model.LexicalXml`, with their declarations."""
     if type(value) is not LexicalXml or not value.attributes:
         return ""
-    return f" {read_content(_parse('', value.attributes)).attributes}"  # type: ignore[attr-defined]  # it has attributes
+    return f" {read_content(_parse(str(value), value.attributes)).attributes}"  # type: ignore[attr-defined]  # it has attributes
 
 
 def canonical(document: bytes) -> bytes:

@@ -13,6 +13,8 @@ from functools import cache
 from typing import Final
 from xml.etree.ElementTree import Element
 
+import attrs
+
 from ..errors import shown
 from ..model import NAMESPACES
 from .convert import BLANK, read_identifier
@@ -68,29 +70,41 @@ _ATTRIBUTES: Final = {
 """The attributes of each element; ``!`` marks those that must be there."""
 
 
+@attrs.frozen
+class _Shape:
+    """What the schema says about one element, ready for use."""
+
+    content: re.Pattern[str] | None
+    mixed: bool
+    allowed: frozenset[str]
+    required: tuple[str, ...]
+
+
 def signature_faults(signature: Element, identifiers: set[str]) -> Iterator[tuple[Element, str, str]]:
     """What the schema does not allow in a signature: the element, its path, and why.
 
     ``identifiers`` are the Ids of the document that are known already; those of the signature are added.
     """
-    for element in signature.iter():
-        if element.tag[1:].rpartition("}")[0] in _MESSAGES:
-            yield element, "Signature", f"a part of a message in a signature: {shown(element.tag)}"
     stack = [(signature, "Signature")]
     while stack:
         element, path = stack.pop()
-        name = element.tag.rpartition("}")[2]
-        for reason in _reasons(element, name, identifiers):
-            yield element, path, reason
-        stack.extend((child, f"{path}/{_token(child)}") for child in reversed(element) if _token(child) in _KNOWN)
+        namespace, _, name = element.tag[1:].rpartition("}")
+        if namespace == _DS:
+            if name in _KNOWN:
+                for reason in _reasons(element, name, identifiers):
+                    yield element, path, reason
+        elif namespace in _MESSAGES:
+            yield element, path, "a part of a message in a signature"
+        if len(element):
+            stack.extend((child, f"{path}/{child.tag.rpartition('}')[2]}") for child in reversed(element))
 
 
 def _reasons(element: Element, name: str, identifiers: set[str]) -> Iterator[str]:
-    text = (element.text or "").strip(BLANK)
-    if name in _CONTENT:
-        if not _pattern(name).fullmatch("".join(f"{_token(child)};" for child in element)):
+    shape, text = _shape(name), (element.text or "").strip(BLANK)
+    if shape.content is not None:
+        if not shape.content.fullmatch("".join([f"{_token(child)};" for child in element])):
             yield f"expected inside: {_CONTENT[name] or 'nothing'}"
-        if name not in _MIXED and (text or any((child.tail or "").strip(BLANK) for child in element)):
+        if not shape.mixed and (text or any((child.tail or "").strip(BLANK) for child in element)):
             yield "stray text"
     elif len(element):
         yield "text is expected, not elements"
@@ -98,17 +112,28 @@ def _reasons(element: Element, name: str, identifiers: set[str]) -> Iterator[str
         yield f"not a whole number: {shown(text)}"
     elif name not in _TEXT | _INTEGER and not _is_base64(text):
         yield f"not base64: {shown(text)}"
-    allowed = _ATTRIBUTES.get(name, "").split()
-    for key in element.attrib:
-        if key not in allowed and f"{key}!" not in allowed:
+    for key, value in element.items():
+        if key not in shape.allowed:
             yield f"an attribute that the schema does not have: {shown(key)}"
         elif key == "Id":
-            yield from _identifier(element.get(key, ""), identifiers)
-        elif key != "MimeType" and not is_reference(element.get(key, "").strip(BLANK)):
-            yield f"not a URI: {shown(element.get(key))}"
-    for key in allowed:
-        if key[-1] == "!" and element.get(key[:-1]) is None:
-            yield f"the attribute {key[:-1]} is missing"
+            yield from _identifier(value, identifiers)
+        elif key != "MimeType" and not is_reference(value.strip(BLANK)):
+            yield f"not a URI: {shown(value)}"
+    for key in shape.required:
+        if element.get(key) is None:
+            yield f"the attribute {key} is missing"
+
+
+@cache
+def _shape(name: str) -> _Shape:
+    content = re.sub(r"\w+", r"(?:\g<0>;)", _CONTENT[name]).replace(" ", "") if name in _CONTENT else None
+    attributes = _ATTRIBUTES.get(name, "").split()
+    return _Shape(
+        content=re.compile(content) if content is not None else None,
+        mixed=name in _MIXED,
+        allowed=frozenset(key.removesuffix("!") for key in attributes),
+        required=tuple(key[:-1] for key in attributes if key[-1] == "!"),
+    )
 
 
 def _identifier(text: str, identifiers: set[str]) -> Iterator[str]:
@@ -126,11 +151,6 @@ def _token(element: Element) -> str:
     """What stands for an element in a content model."""
     namespace, _, local = element.tag[1:].rpartition("}")
     return local if namespace == _DS else "_"
-
-
-@cache
-def _pattern(name: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\w+", r"(?:\g<0>;)", _CONTENT[name]).replace(" ", ""))
 
 
 _KNOWN: Final = frozenset(_CONTENT) | frozenset(re.findall(r"\w{2,}|[A-Z]", " ".join(_CONTENT.values())))

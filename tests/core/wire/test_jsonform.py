@@ -6,17 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from oadr_core import LocalError, decode, encode
-from oadr_core.model import Duration, Payload, Poll, SamplingRate
+from oadr_core.model import DistributeEvent, Duration, LexicalXml, Payload, Poll, SamplingRate
 from oadr_core.wire import from_json, to_json
 from tests.documents import Node, manners
 from tests.golden import ANNEX_A, PEERS, name
 from tests.strategies import payloads
 
+[EVENT] = [path.read_text() for path in ANNEX_A if path.stem == "oadrDistributeEvent"]
 [SAMPLE] = [path.read_text() for path in ANNEX_A if path.stem == "oadrUpdateReport"]
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -78,6 +80,18 @@ def test_number_that_json_does_not_have_is_text(text: str) -> None:
     again = from_json(json.loads(json.dumps(to_json(payload), allow_nan=False)))
     assert encode(again) == encode(payload)
     assert f"<ei:value>{text}<".encode() in encode(again)
+
+
+def test_attributes_of_components_survive_json() -> None:
+    value = LexicalXml('<ns0:a xmlns:ns0="urn:a"></ns0:a>', 'b="1"')
+    payload = decode(EVENT.encode()).payload
+    assert isinstance(payload, DistributeEvent)
+    [event] = payload.oadr_event
+    period = attrs.evolve(event.ei_event.ei_active_period, components=value)
+    event = attrs.evolve(event, ei_event=attrs.evolve(event.ei_event, ei_active_period=period))
+    payload = attrs.evolve(payload, oadr_event=[event])
+    assert b'<xcal:components b="1"><ns0:a' in encode(payload)
+    assert encode(from_json(json.loads(json.dumps(to_json(payload))))) == encode(payload)
 
 
 def test_form_is_plain() -> None:

@@ -62,6 +62,13 @@ TOLERATED: dict[str, Case] = {
         "schema",
         "characters that a URI",
     ),
+    "nil with content": (
+        EVENT,
+        "<xcal:components/>",
+        '<xcal:components xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true">x</xcal:components>',
+        "schema",
+        "an xsi:nil that cannot be",
+    ),
     "no components": (EVENT, "<xcal:components/>", "", "schema", "the element is missing"),
     "start of an interval of an event": (
         EVENT,
