@@ -93,6 +93,8 @@ def mutations(draw: st.DrawFn, originals: Sequence[bytes], most: int = 4) -> byt
     root = etree.fromstring(draw(st.sampled_from(originals)))
     for _ in range(draw(st.integers(1, most))):
         elements = [element for element in root.iter() if isinstance(element.tag, str)]
+        if not elements:
+            break  # a comment has become the root, and nothing is left to change
         element = draw(st.sampled_from(elements))
         root = _change(draw, root, element, elements)
     return bytes(etree.tostring(root))
