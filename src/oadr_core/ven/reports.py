@@ -18,6 +18,7 @@ from ..model import (
     CreateReport,
     EiResponse,
     Payload,
+    Properties,
     RegisteredReport,
     RegisterReport,
     ReportRequest,
@@ -40,6 +41,10 @@ INVALID_ID: Final = "452"
 INVALID_DATA: Final = "454"
 COMPLIANCE: Final = "459"
 UNSUPPORTED: Final = "461"
+LONGEST_S: Final = 3_000_000_000
+"""Some 95 years: longer periods are not asked for in earnest, and would leave the calendar."""
+LONGEST_MONTHS: Final = 1_200
+LAST_YEAR: Final = 9_000
 MOST_JOBS: Final = 200
 """Report requests served at once: a VTN has a few per offered report."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -93,6 +98,9 @@ def _fault(turn: Turn, request: ReportRequest) -> tuple[str, str] | None:
     durations = (specifier.granularity, specifier.report_back_duration)
     if any(duration.months or duration.seconds < 0 for duration in durations):
         return INVALID_DATA, "granularity and reportBackDuration are positive, without months"
+    period = specifier.report_interval
+    if max(durations[0].seconds, durations[1].seconds) > LONGEST_S or (period and not _sane(period)):
+        return INVALID_DATA, "beyond the calendar"
     step, back = specifier.granularity.seconds, specifier.report_back_duration.seconds
     if step and back and step > back:
         return INVALID_DATA, "granularity is longer than reportBackDuration"
@@ -113,6 +121,12 @@ def _fault(turn: Turn, request: ReportRequest) -> tuple[str, str] | None:
     if len(turn.state.jobs) >= MOST_JOBS and request.report_request_id not in turn.state.jobs:
         return COMPLIANCE, f"more than {MOST_JOBS} reports at once are not served"
     return None
+
+
+def _sane(period: Properties) -> bool:
+    """True for a period that calendars can reckon with; a peer may write any number (XCAL:29)."""
+    length = period.duration
+    return period.dtstart.year < LAST_YEAR and abs(length.seconds) <= LONGEST_S and abs(length.months) <= LONGEST_MONTHS
 
 
 def _start(turn: Turn, request: ReportRequest) -> None:

@@ -184,7 +184,7 @@ def _decode_fast(root: Element) -> Envelope | None:
     if len(unusual) > 1:
         unusual = [e for e in unusual if e.keys() or _has_tail(e) or (len(e) and _has_text(e))]
     keys = signed_object.keys()
-    if unusual != ([signed_object, message] if keys else [message]):
+    if keys not in ([], [_ID]) or unusual != ([signed_object, message] if keys else [message]):
         return None
     try:
         payload = decoder(cls)(message)

@@ -137,8 +137,9 @@ def test_request_that_comes_with_the_registration_is_confirmed() -> None:
         (request("x", step_s=5, back_s=10), "454"),
         (request("x", step_s=1200, back_s=1200), "454"),
         (request("x", step_s=60, back_s=30), "454"),
+        (request("x", step_s=0, back_s=10**14), "454"),
     ],
-    ids=["specifier", "data-point", "too-often", "too-seldom", "longer-than-back-duration"],
+    ids=["specifier", "data-point", "too-often", "too-seldom", "longer-than-back-duration", "beyond-the-calendar"],
 )
 @pytest.mark.rule("R304")
 @pytest.mark.rule("R317")

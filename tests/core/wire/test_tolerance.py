@@ -15,6 +15,11 @@ SAMPLES = {path.stem: path.read_text() for path in ANNEX_A}
 POLL, EVENT, REPORT, OPT = (SAMPLES[f"oadr{name}"] for name in ("Poll", "DistributeEvent", "UpdateReport", "CreateOpt"))
 PENDING, PENDING_TAG = SAMPLES["oadrCanceledReport"], "oadr:oadrPendingReports"
 REGISTRATION = SAMPLES["oadrCreatePartyRegistration"]
+AREA = (
+    '<emix:serviceArea><gml:FeatureCollection xmlns:gml="http://www.opengis.net/gml/3.2" gml:id="a"><gml:location>'
+    "<gml:Polygon><gml:exterior><gml:LinearRing><gml:posList>1 2</gml:posList></gml:LinearRing></gml:exterior>"
+    "</gml:Polygon></gml:location></gml:FeatureCollection></emix:serviceArea>"
+)
 Case = tuple[str, str, str, str, str]
 
 # What is replaced by what, the rule that is named, and a piece of the text that says so.
@@ -29,6 +34,20 @@ TOLERATED: dict[str, Case] = {
         "an attribute that the schema does not have",
     ),
     "Id without prefix": (POLL, "<oadr:oadrSignedObject", '<oadr:oadrSignedObject Id="x"', "schema", "an attribute"),
+    "foreign attribute beside the Id": (
+        POLL,
+        "<oadr:oadrSignedObject",
+        '<oadr:oadrSignedObject oadr:Id="i" x="y"',
+        "schema",
+        "an attribute",
+    ),
+    "Id that is there twice": (
+        OPT,
+        "<ei:venID>ven-1</ei:venID></ei:eiTarget>",
+        f"{AREA}{AREA}<ei:venID>ven-1</ei:venID></ei:eiTarget>",
+        "schema",
+        "there twice",
+    ),
     "foreign attribute": (POLL, "<ei:venID", '<ei:venID note="x"', "schema", "an attribute"),
     "schemaLocation": (
         POLL,
@@ -210,6 +229,7 @@ def test_message_of_20a_is_recognised() -> None:
         (POLL.replace("</oadr:oadrS", "<oadr:oadrPoll><ei:venID/></oadr:oadrPoll></oadr:oadrS"), SchemaViolation),
         (POLL.replace("<oadr:oadrSignedObject>", "<oadr:oadrSignedObject/><oadr:oadrSignedObject>"), SchemaViolation),
         (EVENT.replace("<ei:value>1<", "<ei:value>one<"), SchemaViolation),
+        (EVENT.replace("<xcal:text>0<", "<xcal:text/><xcal:text>0<"), SchemaViolation),
         (EVENT.replace(">far<", ">soon<"), SchemaViolation),
         (EVENT.replace("2025-06-01T14:00:00Z", "2025-02-30T14:00:00Z"), SchemaViolation),
         (EVENT.replace(">PT2H<", ">two hours<"), SchemaViolation),
