@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -13,8 +14,8 @@ from tests.documents import Node, SchemaFiles, schema_path
 
 # Whole messages take long to draw; `--hypothesis-profile=thorough` is for a quiet hour.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-settings.register_profile("patient", parent=_PATIENT)
 settings.register_profile("thorough", parent=_PATIENT, max_examples=3000)
+settings.register_profile("patient", parent=_PATIENT, derandomize=bool(os.environ.get("CI")))  # see tests/conftest.py
 settings.load_profile("patient")
 
 
