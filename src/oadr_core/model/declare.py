@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final, TypeVar, dataclass_transform
 
 import attrs
@@ -208,11 +209,14 @@ def message(element: str) -> Callable[[type[_T]], type[_T]]:
     return declare
 
 
-def fields_of(cls: type) -> tuple[FieldSpec, ...]:
-    """The declarations of a class of the model, in wire order, attributes last."""
+def _fields_of(cls: type) -> tuple[FieldSpec, ...]:
     found = [
         attrs.evolve(field.metadata[_METADATA], name=field.name)
         for field in attrs.fields(cls)
         if _METADATA in field.metadata
     ]
     return tuple(sorted(found, key=lambda spec: spec.attribute))
+
+
+fields_of: Final[Callable[[type], tuple[FieldSpec, ...]]] = cache(_fields_of)
+"""The declarations of a class of the model, in wire order, attributes last."""

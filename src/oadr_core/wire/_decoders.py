@@ -19,8 +19,9 @@ from xml.etree.ElementTree import Element
 from ..model.declare import Choice, FieldSpec, Kind, Opaque, Scalar, fields_of
 from ..model.namespaces import expand
 from . import opaque
-from ._compile import Source, alternatives
+from ._compile import Source, alternatives, blank
 from .convert import BLANK, converters
+from .runs import RUNS, Run
 
 Decoder = Callable[[Element], Any]
 _FEW: Final = 3
@@ -55,15 +56,6 @@ def _source(cls: type) -> Source:
     return out
 
 
-@cache
-def _blank(cls: type) -> type:
-    """A class of the same layout whose objects can be filled; they turn into ``cls`` when they are complete.
-
-    The values are of the right types already, so the checks and conversions of ``cls`` itself are spared.
-    """
-    return type(cls.__name__, cls.__bases__, {"__slots__": cls.__slots__, "__setattr__": object.__setattr__})  # type: ignore[attr-defined]  # attrs makes slots
-
-
 def _has_text(element: Element) -> bool:
     """True for text where an element without children stands for an empty list; elsewhere decode has looked for it."""
     return bool((element.text or "").strip(BLANK))
@@ -83,7 +75,7 @@ def _content(out: Source, depth: int, element: str, cls: type, target: str) -> N
             value, read = values[spec.name], out.bind(converters(spec.kind)[0], "read")
             out.add(depth, f"{value} = {element}.get({out.tag(spec.path[0])})")
             out.add(depth, f"if {value} is not None: {value} = {read}({value})")
-    out.add(depth, f"{target} = {out.bind(_blank(cls), 'Blank')}()")
+    out.add(depth, f"{target} = {out.bind(blank(cls), 'Blank')}()")
     for name, value in values.items():
         out.add(depth, f"{target}.{name} = {value}")
     out.add(depth, f"{target}.__class__ = {out.bind(cls, 'C')}")
@@ -191,6 +183,9 @@ def _wrapped(out: Source, depth: int, c: str, t: str, step: str, spec: FieldSpec
     out.add(depth + 1, f"{target} = []")
     out.add(depth + 1, f"for {child} in {element}:")
     out.add(depth + 2, f"if {child}.tag != {out.tag(spec.path[spec.repeats])}: raise Mismatch")
+    if isinstance(spec.kind, type) and spec.path[-2:] == RUNS:
+        run, read = out.bind(Run, "Run"), out.bind(decoder(spec.kind), "decode")
+        out.add(depth + 2, f"if {child}.__class__ is {run}: {target} += {child}.read({read}); continue")
     _path(out, depth + 2, child, spec.path[spec.repeats + 1 :], spec.kind, item)
     out.add(depth + 2, f"{target}.append({item})")
     stray = f" and {out.bind(_has_text, 'has_text')}({element})" if spec.wrapper else ""

@@ -6,13 +6,14 @@ documents without it, the declarations of namespaces, and which of the two halve
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 from xml.etree.ElementTree import Element
 
 import attrs
 
-from ..errors import LocalError, SchemaViolation, UnknownMessage, WrongProfile, shown
-from ..model import MESSAGES, OADR_20A, DistributeEvent, Payload
+from ..errors import LocalError, RemoteError, SchemaViolation, UnknownMessage, WrongProfile, shown
+from ..model import MESSAGES, OADR_20A, Payload, Poll
 from ..model.namespaces import expand
 from . import opaque
 from ._compile import Mismatch
@@ -23,7 +24,9 @@ from .convert import BLANK, read_identifier
 from .examine import Deviation, Examiner, split
 from .explain import double_identifiers, faults
 from .lines import line_numbers
-from .parse import DEFAULT_LIMITS, Limits, check_shape, parse
+from .parse import DEFAULT_LIMITS, Limits, check_shape, is_small, screen, tree
+from .polls import PROBE, split_poll
+from .runs import restore, shorten
 from .signature import signature_faults
 
 _PAYLOAD: Final = expand("oadr:oadrPayload")
@@ -32,6 +35,8 @@ _SIGNATURE: Final = expand("ds:Signature")
 _SCHEMA_VERSION: Final = expand("ei:schemaVersion")
 _ID: Final = expand("oadr:Id")
 _CLASSES: Final[dict[str, type[Payload]]] = {expand(name): cls for name, cls in MESSAGES.items()}
+_LONG: Final = 2000
+"""Bytes from which on a document may have intervals enough to be shortened."""
 _SURPRISES: Final = (Mismatch, ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError)
 """What compiled code raises when it meets what it was not made for; examine and explain say what it was."""
 
@@ -58,9 +63,31 @@ def decode(data: bytes, *, strict: bool = False, limits: Limits = DEFAULT_LIMITS
 
     Raises :class:`~oadr_core.errors.RemoteError` and nothing else.
     """
-    root = parse(data, limits)
+    if not strict and limits is DEFAULT_LIMITS and (poll := split_poll(data)) is not None:
+        before, ven_id, behind = poll
+        if (known := _poll(before, behind)) is not None:
+            return Envelope(payload=Poll(ven_id=ven_id), object_id=known.object_id)
+    return _decode(data, strict, limits)
+
+
+@lru_cache(maxsize=128)
+def _poll(before: bytes, behind: bytes) -> Envelope | None:
+    """What surrounds an ordinary poll, if these bytes are around its venID."""
+    try:
+        envelope = _decode(before + PROBE + behind, False, DEFAULT_LIMITS)
+    except RemoteError:
+        return None
+    ordinary = not envelope.signed and not envelope.deviations and envelope.payload == Poll(ven_id=PROBE.decode())
+    return envelope if ordinary else None
+
+
+def _decode(data: bytes, strict: bool, limits: Limits) -> Envelope:
+    body = screen(data, limits)
+    if not strict and (envelope := _decode_runs(body, limits)) is not None:
+        return envelope
+    root = tree(body, limits)
     if not strict and (envelope := _decode_fast(root)) is not None:
-        return _with_notes(envelope, root, data) if type(envelope.payload) is DistributeEvent else envelope
+        return _with_notes(envelope, root, data)
     check_shape(root, limits)
     examiner = Examiner(root, data, limits, strict=strict)
     message, signed, object_id = _unwrap(root, examiner)
@@ -156,6 +183,19 @@ def _explain(payload: Any, error: Exception) -> LocalError:
     for path, text in faults(payload, type(payload), name):
         return LocalError(text, path=path)
     return LocalError(f"cannot be written: {error}", path=name)
+
+
+def _decode_runs(body: bytes, limits: Limits) -> Envelope | None:
+    """The message of a long document that follows the schema exactly, and of which nothing is to be noted."""
+    if len(body) <= _LONG or not is_small(body, limits) or (short := shorten(body)) is None:
+        return None
+    try:
+        root = tree(short[0], limits)
+    except RemoteError:
+        return None  # the whole document shows what is wrong, and where
+    if not restore(root, short[1]) or (envelope := _decode_fast(root)) is None:
+        return None
+    return None if any(departures(envelope.payload, strict=False)) else envelope
 
 
 def _decode_fast(root: Element) -> Envelope | None:

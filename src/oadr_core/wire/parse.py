@@ -79,16 +79,28 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Element:
 
     Raises :class:`~oadr_core.errors.NotXml`, ``ForbiddenXml`` or one of their kinds; nothing else.
     """
-    body = screen(data, limits)
+    return tree(screen(data, limits), limits)
+
+
+def tree(body: bytes, limits: Limits = DEFAULT_LIMITS) -> Element:
+    """Parse what :func:`screen` has returned.
+
+    Raises :class:`~oadr_core.errors.NotXml`, ``ForbiddenXml`` or one of their kinds; nothing else.
+    """
     parser: Any = XMLParser(encoding="utf-8")
     try:
         parser.feed(body)
         root: Element = parser.close()
     except ParseError as error:
         raise _refusal(body, error) from None
-    if len(body) > min(limits.text, _SHORTEST * limits.elements):
+    if not is_small(body, limits):
         _check_size(root, limits)
     return root
+
+
+def is_small(body: bytes, limits: Limits) -> bool:
+    """True if the length alone shows that there are not too many elements, and no text is too long."""
+    return len(body) <= limits.text and len(body) <= _SHORTEST * limits.elements
 
 
 def screen(data: bytes, limits: Limits = DEFAULT_LIMITS) -> bytes:
