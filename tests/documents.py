@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,18 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from oadr_core.model import NAMESPACES
-from tests.strategies import FEEDS, texts
+from tests.strategies import texts
 from tools.peer_env import peer_schema
 
 XS = "{http://www.w3.org/2001/XMLSchema}"
 OADR = NAMESPACES["oadr"]
-NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+XML = "http://www.w3.org/XML/1998/namespace"
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+ESPI = "http://naesb.org/espi"
+ATOM = NAMESPACES["atom"]
+SIGNATURE = (NAMESPACES["ds"], "Signature")
 MOST_ITEMS = 2
-PREFIXES = {uri: prefix for prefix, uri in NAMESPACES.items()} | {"http://www.w3.org/2001/XMLSchema-instance": "xsi"}
+PREFIXES = {uri: prefix for prefix, uri in NAMESPACES.items()} | {XSI: "xsi", XML: "xml"}
 
 Name = tuple[str, str]
 """Namespace and local name."""
@@ -38,20 +43,22 @@ Meaning = tuple[str, tuple[tuple[str, str], ...], str, tuple[Any, ...]]
 
 @attrs.frozen(kw_only=True)
 class Node:
-    """An element to be written: ``meant`` is its text after the schema's treatment of blanks, ``raw`` foreign XML."""
+    """An element to be written: ``meant`` is its text after the schema's treatment of blanks."""
 
     tag: str
     attributes: tuple[tuple[str, str], ...] = ()
     text: str = ""
     meant: str = ""
     children: tuple[Node, ...] = ()
-    raw: str = ""
+
+    @property
+    def message(self) -> Node:
+        """The element of the message inside this document."""
+        return self.children[-1].children[0]
 
     @property
     def meaning(self) -> Meaning:
         """What must survive a round trip."""
-        if self.raw:
-            return meaning(etree.fromstring(self.raw))
         return self.tag, tuple(sorted(self.attributes)), self.meant, tuple(child.meaning for child in self.children)
 
 
@@ -97,7 +104,7 @@ class SchemaFiles:
 
     def __init__(self, path: Path) -> None:
         self._global: dict[str, dict[Name, Any]] = {
-            kind: {} for kind in ("element", "complexType", "simpleType", "attribute")
+            kind: {} for kind in ("element", "complexType", "simpleType", "attribute", "attributeGroup")
         }
         self._home: dict[Any, Any] = {}
         loaded: set[Path] = set()
@@ -107,7 +114,7 @@ class SchemaFiles:
             if file in loaded:
                 continue
             loaded.add(file)
-            root = etree.parse(str(file)).getroot()
+            root = etree.parse(str(file), etree.XMLParser(remove_comments=True)).getroot()
             for child in root:
                 kind = str(child.tag).removeprefix(XS)
                 if kind in self._global:
@@ -154,7 +161,13 @@ class SchemaFiles:
             children=(body,),
             attributes=draw(st.sampled_from([(), ((f"{{{OADR}}}Id", "the-object"),)])),
         )
-        return Node(tag=f"{{{OADR}}}oadrPayload", children=(signed_object,))
+        signed = draw(st.sampled_from([False, False, False, True]))
+        signature = (self.element(draw, self._global["element"][SIGNATURE]),) if signed else ()
+        return Node(tag=f"{{{OADR}}}oadrPayload", children=(*signature, signed_object))
+
+    def global_element(self, draw: st.DrawFn, name: Name) -> Node:
+        """An element of this name."""
+        return self.element(draw, self._global["element"][name])
 
     def element(self, draw: st.DrawFn, declared: Any) -> Node:
         """An element that a declaration allows."""
@@ -163,19 +176,25 @@ class SchemaFiles:
             declared = self._global["element"][draw(st.sampled_from(choices))]
         home = declared.getroottree().getroot().get("targetNamespace")
         tag = f"{{{home}}}{declared.get('name')}"
-        if tag == "{http://www.w3.org/2005/Atom}feed":
-            return Node(tag=tag, raw=draw(st.sampled_from(FEEDS)))
         if (fixed := declared.get("fixed")) is not None:
             text = draw(st.sampled_from([fixed, fixed, ""]))
             return Node(tag=tag, text=text, meant=text)
         kind = self._type(declared)
-        if kind is None:  # any content and any attributes
-            return Node(tag=tag, attributes=draw(st.sampled_from([(), ((NIL, "true"),)])))
+        if kind in (None, "anyType"):
+            return draw(anything(tag, nillable=declared.get("nillable") == "true"))
+        foreign = home in FOREIGN
         if isinstance(kind, str) or kind.tag == f"{XS}simpleType":
             text, meant = self.scalar(draw, kind)
-            return Node(tag=tag, text=text, meant=meant)
+            return Node(tag=tag, text=text, meant=text if foreign else meant)
+        attributes = self._attributes(draw, kind)
+        simple = kind.find(f"{XS}simpleContent/{XS}extension")
+        if simple is not None:
+            text = self._text(draw, self._named(simple, simple.get("base")))
+            return Node(tag=tag, text=text, meant=text, attributes=attributes)
         children = tuple(child for particle in self._particles(kind) for child in self._occurrences(draw, particle))
-        return Node(tag=tag, children=children, attributes=self._attributes(draw, kind))
+        text = draw(texts()) if kind.get("mixed") == "true" else ""
+        meant = "" if children and not text.strip() else text
+        return Node(tag=tag, children=children, attributes=attributes, text=text, meant=meant)
 
     def _type(self, declared: Any) -> Any:
         """The type of an element: a node, the name of a built-in, or None for any content."""
@@ -184,9 +203,8 @@ class SchemaFiles:
         for child in declared:
             if child.tag in (f"{XS}complexType", f"{XS}simpleType"):
                 return child
-        if head := declared.get("substitutionGroup"):
-            return self._type(self._global["element"][_resolve(declared, head)])
-        return None
+        head = declared.get("substitutionGroup")
+        return self._type(self._global["element"][_resolve(declared, head)]) if head else None
 
     def _named(self, where: Any, name: str) -> Any:
         resolved = _resolve(where, name)
@@ -197,7 +215,7 @@ class SchemaFiles:
 
     def _particles(self, kind: Any) -> Iterator[Any]:
         for child in kind:
-            if child.tag in (f"{XS}sequence", f"{XS}choice"):
+            if child.tag in (f"{XS}sequence", f"{XS}choice", f"{XS}any"):
                 yield child
             elif child.tag == f"{XS}complexContent":
                 derived = child[0]
@@ -212,6 +230,8 @@ class SchemaFiles:
         for _ in range(draw(st.integers(fewest, most))):
             if particle.tag == f"{XS}element":
                 yield self.element(draw, particle)
+            elif particle.tag == f"{XS}any":
+                yield from self._any(draw, particle)
             else:
                 inner = [child for child in particle if child.tag != f"{XS}annotation"]
                 chosen = [draw(st.sampled_from(inner))] if particle.tag == f"{XS}choice" else inner
@@ -219,24 +239,40 @@ class SchemaFiles:
                     yield from self._occurrences(draw, child)
 
     def _attributes(self, draw: st.DrawFn, kind: Any) -> tuple[tuple[str, str], ...]:
-        found = []
-        for declared in kind.iter(f"{XS}attribute"):
-            if any(parent.tag == f"{XS}element" and parent in list(kind.iter()) for parent in declared.iterancestors()):
-                continue
-            if not draw(st.booleans()):
-                continue
-            if ref := declared.get("ref"):
-                declared = self._global["attribute"][_resolve(declared, ref)]
-            home = declared.getroottree().getroot().get("targetNamespace")
-            if declared.get("type") == "xs:ID":
-                text = f"id-{draw(st.uuids()).hex}"
-            else:
-                text = self.scalar(draw, self._type(declared))[1]
-            found.append((f"{{{home}}}{declared.get('name')}", text))
-        base = kind.find(f"{XS}complexContent/{XS}extension")
-        if base is not None:
-            found += self._attributes(draw, self._named(base, base.get("base")))
+        found: list[tuple[str, str]] = []
+        for declared in kind:
+            if declared.tag == f"{XS}attribute":
+                if declared.get("use") == "required" or draw(st.booleans()):
+                    found.append(self._attribute(draw, declared))
+            elif declared.tag == f"{XS}attributeGroup":
+                found += self._attributes(draw, self._global["attributeGroup"][_resolve(declared, declared.get("ref"))])
+            elif declared.tag == f"{XS}anyAttribute":
+                found += draw(st.sampled_from([[], [], [(f"{{{XML}}}space", "preserve")]]))
+            elif declared.tag in (f"{XS}complexContent", f"{XS}simpleContent"):
+                found += self._attributes(draw, declared[0])
+                if declared[0].tag == f"{XS}extension":
+                    base = self._named(declared[0], declared[0].get("base"))
+                    found += self._attributes(draw, base) if not isinstance(base, str) else []
         return tuple(found)
+
+    def _attribute(self, draw: st.DrawFn, declared: Any) -> tuple[str, str]:
+        root = declared.getroottree().getroot()
+        qualified = root.get("attributeFormDefault") == "qualified"
+        if ref := declared.get("ref"):
+            declared, qualified = self._global["attribute"][_resolve(declared, ref)], True
+        name = f"{{{declared.getroottree().getroot().get('targetNamespace')}}}" if qualified else ""
+        return f"{name}{declared.get('name')}", self.scalar(draw, self._type(declared))[1]
+
+    def _any(self, draw: st.DrawFn, particle: Any) -> Iterator[Node]:
+        """What a wildcard permits and messages could have."""
+        if particle.get("namespace") not in ("##any", "##other"):
+            return  # of a namespace that no file declares
+        if particle.getroottree().getroot().get("targetNamespace") == NAMESPACES["ds"]:
+            if particle.get("processContents") == "lax":
+                yield draw(anything("{urn:foreign}thing", names=FOREIGN_NAMES))
+            return  # what the schema must know is of no use in a signature
+        names = sorted(local for namespace, local in self._global["element"] if namespace == ESPI)
+        yield self.element(draw, self._global["element"][ESPI, draw(st.sampled_from(names))])
 
     # --- text -------------------------------------------------------------------------------------------------------
 
@@ -251,13 +287,18 @@ class SchemaFiles:
 
     def _keeps_blanks(self, kind: Any) -> bool:
         if isinstance(kind, str):
-            return kind == "string"
+            return kind in ("string", "normalizedString")
+        if kind.tag != f"{XS}simpleType":
+            return False
         restriction = kind.find(f"{XS}restriction")
         return restriction is not None and self._keeps_blanks(self._named(restriction, restriction.get("base")))
 
     def _text(self, draw: st.DrawFn, kind: Any) -> str:
         if isinstance(kind, str):
             return str(draw(BUILT_IN[kind]))
+        if kind.tag != f"{XS}simpleType":  # simple content
+            extension = kind.find(f"{XS}simpleContent/{XS}extension")
+            return self._text(draw, self._named(extension, extension.get("base")))
         union, items = kind.find(f"{XS}union"), kind.find(f"{XS}list")
         if union is not None:
             members = [self._named(union, name) for name in (union.get("memberTypes") or "").split()]
@@ -272,14 +313,51 @@ class SchemaFiles:
         if base == "dateTime":
             return draw(instants())
         if patterns := restriction.xpath("*[local-name()='pattern']/@value"):
-            pattern = patterns[0].replace(r"\d", "[0-9]").replace(r"x-\S.*", r"x-[!-~é]([ -~é]{0,6}[!-~é])?")
+            pattern = (
+                patterns[0]
+                .replace(r"\d", "[0-9]")
+                .replace(r"\w", "[a-z]")
+                .replace(r"x-\S.*", r"x-[!-~é]([ -~é]{0,6}[!-~é])?")
+            )
             found = draw(st.from_regex(pattern, fullmatch=True))
             return re.sub(" +", " ", found) if not self._keeps_blanks(kind) else found
         lowest = restriction.xpath("*[local-name()='minInclusive']/@value")
         highest = restriction.xpath("*[local-name()='maxInclusive']/@value")
         if lowest and highest:
             return str(draw(st.integers(int(lowest[0]), int(highest[0]))))
+        if longest := restriction.xpath("*[local-name()='maxLength']/@value"):
+            return self._text(draw, base)[: 2 * int(longest[0]) if base == "hexBinary" else int(longest[0])]
+        if highest:
+            return str(draw(st.integers(0, int(highest[0]))))
         return self._text(draw, base)
+
+
+FOREIGN_NAMES = ("{urn:foreign}a", "{http://x/y?a=1}b", "{http://www.w3.org/1999/xhtml}p")
+"""Elements that the schema does not have."""
+
+
+@st.composite
+def anything(
+    draw: st.DrawFn,
+    tag: str,
+    *,
+    nillable: bool = False,
+    depth: int = 2,
+    names: Sequence[str] = ("plain", *FOREIGN_NAMES),
+) -> Node:
+    """An element with any content and any attributes, none of which the schema knows."""
+    attributes = draw(st.sampled_from([(), (), (("plain", " a\tb\n'\""),), (("{urn:foreign}b", "<"), ("a", "&"))]))
+    attributes += draw(st.sampled_from([(), ((f"{{{XML}}}lang", "en"),), ((f"{{{XML}}}space", "preserve"),)]))
+    if nillable:
+        nil = draw(st.sampled_from([None, None, "true", "1", "false", "0"]))
+        attributes += ((f"{{{XSI}}}nil", nil),) if nil else ()
+        if nil in ("true", "1"):
+            return Node(tag=tag, attributes=attributes)
+    tags = draw(st.lists(st.sampled_from(names), max_size=MOST_ITEMS if depth else 0))
+    children = tuple(draw(anything(tag, depth=depth - 1, names=names)) for tag in tags)
+    text = draw(texts())
+    meant = "" if not text.strip(" \t\n\r") and (children or not depth or nillable) else text
+    return Node(tag=tag, attributes=attributes, children=children, text=text, meant=meant)
 
 
 def instants() -> st.SearchStrategy[str]:
@@ -293,17 +371,30 @@ def instants() -> st.SearchStrategy[str]:
     )
 
 
+FOREIGN = frozenset({ATOM, ESPI, "urn:foreign"})
+"""Namespaces of what is carried as it is, blanks and all."""
+
+
 def _resolve(where: Any, name: str) -> Name:
     prefix, _, local = name.rpartition(":")
-    return where.nsmap[prefix or None], local
+    return XML if prefix == "xml" else where.nsmap[prefix or None], local
 
 
-_NUMBERS = st.from_regex(r"[+-]?([0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20})", fullmatch=True)
+_NUMBERS = st.from_regex(r"[+-]?([0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20})", fullmatch=True) | st.sampled_from(
+    ["0", "-0", "+0.0", "1.", ".5", "0" * 300, "9" * 1200, f".{'0' * 1100}1"]
+)
 _FLOATS = (
-    st.sampled_from(["INF", "-INF", "NaN", "1E5", "1.50", "-0", "1e-3", "007"])
+    st.sampled_from(
+        ["INF", "-INF", "NaN", "1E5", "1.50", "-0", "1e-3", "007", "3.4028235e38", "1e400", "+1.e+00", "-.5E-99"]
+    )
     | st.floats(width=32, allow_nan=False, allow_infinity=False).map(repr)
     | _NUMBERS
 )
+
+
+def _whole(highest: int, lowest: int = 0) -> st.SearchStrategy[str]:
+    return st.integers(lowest, highest).map(str) | st.sampled_from(["007", "00", "+5", "-0", "0" * 200, str(highest)])
+
 
 BUILT_IN: dict[str, st.SearchStrategy[str]] = {
     "string": texts(),
@@ -313,7 +404,22 @@ BUILT_IN: dict[str, st.SearchStrategy[str]] = {
     "float": _FLOATS,
     "double": _FLOATS,
     "decimal": _NUMBERS,
-    "unsignedInt": st.integers(0, 2**32 - 1).map(str) | st.sampled_from(["007", "00"]),
+    "unsignedInt": _whole(2**32 - 1),
+    "unsignedLong": _whole(2**64 - 1),
+    "unsignedShort": _whole(2**16 - 1),
+    "unsignedByte": _whole(2**8 - 1),
+    "long": _whole(2**63 - 1, -(2**63)),
+    "short": _whole(2**15 - 1, -(2**15)),
+    "integer": st.integers(-(10**30), 10**30).map(str),
+    "positiveInteger": st.integers(1, 10**30).map(str),
+    "normalizedString": texts().map(lambda text: " ".join(re.split(r"[\t\n\r]", text))),
+    "ID": st.uuids().map(lambda value: f"id-{value.hex}"),
+    "NMTOKEN": st.sampled_from(["en", "de-AT", ".1:-_"]),
+    "NCName": st.sampled_from(["preserve"]),
+    "language": st.sampled_from(["en", "de-AT", "i-x"]),
+    "hexBinary": st.sampled_from(["", "00", "aF", "0123"]),
+    "base64Binary": st.binary(max_size=9).map(lambda value: b64encode(value).decode()),
+    "dateTime": st.sampled_from(["2025-01-01T00:00:00Z", "2025-01-01T00:00:00", "-0044-03-15T24:00:00+14:00"]),
 }
 
 
@@ -330,43 +436,59 @@ class Manner:
     declaration: str = ""
     mark: bool = False
     cdata: bool = False
+    references: bool = False
+    location: bool = False
 
     def write(self, node: Node) -> bytes:
         """The document as bytes."""
+        if self.location:
+            node = attrs.evolve(node, attributes=(*node.attributes, (f"{{{XSI}}}schemaLocation", f"{OADR} x.xsd")))
         text = self.declaration + self._element(node, None, "\n" if self.indent else "")
         return (b"\xef\xbb\xbf" if self.mark else b"") + text.encode()
 
     def _element(self, node: Node, bound: dict[str, str] | None, margin: str) -> str:
-        if node.raw:
-            return node.raw
-        declared = ""
+        own = {etree.QName(name).namespace for name in (node.tag, *(key for key, _ in node.attributes))} - {None, XML}
         if self.prefixes == "everywhere":
-            uris = {etree.QName(name).namespace for name in (node.tag, *(key for key, _ in node.attributes))}
-            bound = {uri: f"p{number}" for number, uri in enumerate(sorted(uris), 1)}
-            declared = "".join(f' xmlns:{prefix}="{uri}"' for uri, prefix in bound.items())
+            bound = fresh = {uri: f"p{number}" for number, uri in enumerate(sorted(own), 1)}
         elif bound is None:
-            bound = dict(PREFIXES) if self.prefixes == "usual" else {**PREFIXES, OADR: ""}
-            declared = "".join(f' xmlns{":" if p else ""}{p}="{uri}"' for uri, p in bound.items())
-            if self.prefixes == "default":  # attributes never take the default namespace
-                declared += f' xmlns:o="{OADR}"'
+            bound = {**PREFIXES, OADR: ""} if self.prefixes == "default" else dict(PREFIXES)
+            fresh = {uri: prefix for uri, prefix in bound.items() if prefix != "xml"}
+        else:
+            fresh = {uri: f"n{len(bound) + number}" for number, uri in enumerate(sorted(own - set(bound)))}
+            bound = {**bound, **fresh}
+        declared = "".join(f' xmlns{":" if p else ""}{p}="{escape(uri)}"' for uri, p in fresh.items())
+        if bound.get(OADR) == "":  # neither attributes nor names without a namespace take the default namespace
+            declared += f' xmlns:o="{OADR}"' if OADR in fresh else ""
+            if not etree.QName(node.tag).namespace:
+                declared, bound = f'{declared} xmlns=""', {**bound, OADR: "o"}
         attributes = "".join(
             f" {self._name(key, bound, True)}={quoteattr(value, {chr(10): '&#10;', chr(13): '&#13;', chr(9): '&#9;'})}"
             for key, value in node.attributes
         )
         name = self._name(node.tag, bound, False)
+        margin, indent = ("", "") if node.text or not margin else (margin, self.indent)
         inside = "".join(
-            f"{margin}{self.indent}{'<!-- <?note?> <!DOCTYPE x> -->' if self.comments else ''}"
-            + self._element(child, bound, margin + self.indent)
+            f"{margin}{indent}{'<!-- <?note?> <!DOCTYPE x> -->' if self.comments else ''}"
+            + self._element(child, bound, margin and margin + indent)
             for child in node.children
         )
-        text = escape(node.text, {"\r": "&#13;"})
-        if self.cdata and node.text and "]]>" not in node.text and "\r" not in node.text:
-            text = f"<![CDATA[{node.text}]]>"
-        return f"<{name}{declared}{attributes}>{text}{inside}{margin if inside else ''}</{name}>"
+        return f"<{name}{declared}{attributes}>{self._text(node.text)}{inside}{margin if inside else ''}</{name}>"
+
+    def _text(self, text: str) -> str:
+        if self.cdata and text and "]]>" not in text and "\r" not in text:
+            return f"<![CDATA[{text[:1]}]]><![CDATA[{text[1:]}]]>"
+        if self.references:
+            return "".join(
+                f"&#{ord(char)};" if number % 2 else f"&#x{ord(char):x};" for number, char in enumerate(text)
+            )
+        if self.comments:
+            return f"{escape(text[:1], {chr(13): '&#13;'})}<!-- -->{escape(text[1:], {chr(13): '&#13;'})}"
+        return escape(text, {"\r": "&#13;"})
 
     def _name(self, tag: str, bound: dict[str, str], attribute: bool) -> str:
         name = etree.QName(tag)
-        prefix = bound[str(name.namespace)] or ("o" if attribute else "")
+        uri = str(name.namespace or "")
+        prefix = {"": "", XML: "xml"}.get(uri) if uri in ("", XML) else bound[uri] or ("o" if attribute else "")
         return f"{prefix}:{name.localname}" if prefix else name.localname
 
 
@@ -382,4 +504,6 @@ def manners() -> st.SearchStrategy[Manner]:
         ),
         mark=st.sampled_from([False, False, False, True]),
         cdata=st.sampled_from([False, False, True]),
+        references=st.sampled_from([False, False, False, True]),
+        location=st.sampled_from([False, False, False, True]),
     )

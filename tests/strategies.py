@@ -12,7 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from oadr_core.model import MESSAGES, Duration, Payload
+from oadr_core.model import MESSAGES, Duration, LexicalXml, Payload
 from oadr_core.model.declare import Choice, FieldSpec, Kind, Opaque, Scalar, fields_of
 
 MOST_ITEMS = 3
@@ -29,10 +29,23 @@ _LARGE = (
     "<espi:currentStatus>1</espi:currentStatus></espi:ServiceStatus></atom:content><atom:id>urn:2</atom:id>"
     "<atom:title>x</atom:title></atom:entry></atom:feed>"
 )
-FEEDS = (_SMALL, _LARGE)
+_USAGE = (
+    '<atom:feed xmlns:atom="http://www.w3.org/2005/Atom"><atom:entry><atom:link href="/x" rel="self"></atom:link>'
+    '<atom:content type="xml"><espi:IntervalBlock xmlns:espi="http://naesb.org/espi"><espi:interval><espi:duration>900'
+    "</espi:duration><espi:start>1330578000</espi:start></espi:interval><espi:IntervalReading><espi:cost>974</espi:cost>"
+    "<espi:value>-007</espi:value></espi:IntervalReading></espi:IntervalBlock></atom:content></atom:entry></atom:feed>"
+)
+FEEDS = (_SMALL, _LARGE, _USAGE)
 """Atom feeds in canonical form."""
 
-COMPONENTS = ("", '<ns0:x xmlns:ns0="urn:c" b="1">t &amp; u</ns0:x>', "text")
+COMPONENTS = (
+    "",
+    '<ns0:x xmlns:ns0="urn:c" b="1">t &amp; u</ns0:x>',
+    "text",
+    LexicalXml("", 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"'),
+    LexicalXml("<x></x>", 'a="&#xA;"'),
+)
+"""The content of xcal:components, and its attributes, in canonical form."""
 
 
 def payloads() -> st.SearchStrategy[Payload]:

@@ -17,7 +17,10 @@ _SHOWN: Final = 60
 
 def shown(value: object) -> str:
     """``value`` for a message: escaped, and cut to a readable length."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an integer with more digits than Python converts
+        text = f"<{type(value).__name__}, too long to show>"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
@@ -58,7 +61,7 @@ class RemoteError(OadrError):
         self.rule = rule
         if code:
             self.code = code
-        where = path + (f" (line {line})" if line else "")
+        where = f"{path} (line {line})".lstrip() if line else path
         cited = f" [{rule}]" if rule else ""
         super().__init__(f"{where}: {text}{cited}" if where else f"{text}{cited}")
 
@@ -100,7 +103,7 @@ class ProcessingInstructionForbidden(ForbiddenXml):
 
 
 class LimitExceeded(ForbiddenXml):
-    """More bytes, elements, depth, attributes or text than the limits allow."""
+    """More bytes, elements, depth, attributes, text, names or deviations than the limits allow."""
 
 
 class WrongProfile(RemoteError):

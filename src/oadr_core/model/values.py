@@ -16,15 +16,18 @@ from typing import Any, Final
 import attrs
 
 _DURATION: Final = re.compile(
-    r"(?P<sign>[+-])?P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<days>\d+)D)?"
-    r"(?P<time>T)?(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?",
+    r"(?P<sign>[+-])?P(?:(?P<years>\d++)Y)?(?:(?P<months>\d++)M)?(?:(?P<days>\d++)D)?"
+    r"(?P<time>T)?(?:(?P<hours>\d++)H)?(?:(?P<minutes>\d++)M)?(?:(?P<seconds>\d++)S)?",
     re.ASCII,
 )
-_BARE_WEEKS: Final = re.compile(r"(\d+)W", re.ASCII)
-_ISO_WEEKS: Final = re.compile(r"([+-])?P(\d+)W", re.ASCII)
+_BARE_WEEKS: Final = re.compile(r"(\d++)W", re.ASCII)
+_ISO_WEEKS: Final = re.compile(r"([+-])?P(\d++)W", re.ASCII)
 _MONTHS_PER_YEAR: Final = 12
-_LONGEST: Final = 200
-"""Characters of a duration: the schema has no limit, and big integers cost time."""
+_SHORT: Final = 64
+"""Characters up to which a text is remembered."""
+_DIGITS: Final = 18
+_BEYOND: Final = 10**_DIGITS
+"""What stands for numbers with more digits: all the same, longer than any calendar."""
 
 
 @attrs.frozen(order=False)
@@ -63,7 +66,7 @@ class Duration:
         ``P2W`` is ISO 8601 and not in the published pattern: it is read, and written as ``P14D``. ``P`` and ``PT``
         are zero. Raises ``ValueError`` for anything else.
         """
-        return _parse(text)
+        return _parse(text) if len(text) <= _SHORT else _read(text)
 
     @property
     def timedelta(self) -> timedelta:
@@ -117,24 +120,29 @@ def _write(months: int, seconds: int) -> str:
     return f"{sign}P{date}{'T' + time if time else ''}"
 
 
-@lru_cache(maxsize=1024)
-def _parse(text: str) -> Duration:
-    if len(text) > _LONGEST:
-        raise ValueError(f"a duration of more than {_LONGEST} characters: {text[:40]!r}…")
+def _read(text: str) -> Duration:
     if weeks := _BARE_WEEKS.fullmatch(text):
-        return Duration(seconds=int(weeks[1]) * 604800, text=text)
-    if weeks := _ISO_WEEKS.fullmatch(text):
+        return Duration(seconds=_count(weeks[1]) * 604800, text=text)
+    if (weeks := _ISO_WEEKS.fullmatch(text)) and len(text) <= _DIGITS:
         return Duration(seconds=int(weeks[2]) * (-604800 if weeks[1] == "-" else 604800))
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError(f"not a duration: {text[:40]!r}; expected for instance PT15M or P1DT2H")
-    part = {name: int(digits) for name, digits in match.groupdict("0").items() if name not in ("sign", "time")}
+    part = {name: _count(digits) for name, digits in match.groupdict("0").items() if name not in ("sign", "time")}
     sign = -1 if match["sign"] == "-" else 1
     return Duration(
         months=sign * (part["years"] * _MONTHS_PER_YEAR + part["months"]),
         seconds=sign * (part["days"] * 86400 + part["hours"] * 3600 + part["minutes"] * 60 + part["seconds"]),
         text=text,
     )
+
+
+_parse: Final = lru_cache(maxsize=1024)(_read)
+
+
+def _count(digits: str) -> int:
+    digits = digits.lstrip("0")
+    return int(digits or 0) if len(digits) <= _DIGITS else _BEYOND
 
 
 class LexicalStr(str):

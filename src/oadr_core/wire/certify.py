@@ -14,6 +14,7 @@ from typing import Any, Final
 import attrs
 
 from ..model import (
+    NAMESPACES,
     CreatedEvent,
     CreateOpt,
     CreatePartyRegistration,
@@ -66,7 +67,15 @@ def departures(payload: Payload, *, strict: bool) -> Found:
 
 
 def _noted(payload: DistributeEvent) -> Found:
-    """R105 and R103: events of many peers have no notification, and a start in their intervals; one note for each."""
+    """R105 and R103: events of many peers have no notification, and a start in their intervals; one note for each.
+
+    The schema looks at parts of messages inside ``xcal:components``, and nobody else does.
+    """
+    for number, event in enumerate(payload.oadr_event, 1):
+        components = event.ei_event.ei_active_period.components
+        if components and any(f'"{uri}"' in components for uri in NAMESPACES.values()):
+            here = f"oadrEvent[{number}]/eiEvent/eiActivePeriod/components"
+            yield Departure("schema", here, "a part of a message, which is not looked at")
     silent = [
         f"oadrEvent[{number}]/eiEvent/eiActivePeriod/properties"
         for number, event in enumerate(payload.oadr_event, 1)

@@ -25,11 +25,16 @@ Writer = Callable[[Any], str]
 
 BLANK: Final = " \t\n\r"
 """What XML calls blank: other kinds of space are text."""
-_LONGEST_NUMBER: Final = 1000
-"""Characters of a number: the schema has no limit, and long ones cost time (and memory where they are remembered)."""
+_REMEMBERED: Final = 4096
+"""Texts of a kind whose values are remembered: the numbers of a long report repeat themselves, and so do the instants
+in the reports of many VENs."""
+_SHORT: Final = 64
+"""Characters up to which a text is remembered; what is read of longer ones is not worth the memory."""
+_LONGEST_DECIMAL: Final = 1000
+"""Digits of a decimal number that is written: it has no exponent, so a short one may be longer than any memory."""
 _FLOAT: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[Ee][+-]?\d+)?", re.ASCII)
 _DECIMAL: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
-_INTEGER: Final = re.compile(r"[+-]?\d{1,40}", re.ASCII)
+_INTEGER: Final = re.compile(r"([+-]?)(?:0*+(\d{1,40})|0++)", re.ASCII)
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d(?:\.\d{6})?Z", re.ASCII).fullmatch
 _ANY_INSTANT: Final = re.compile(
     r"(?P<sign>-)?(?P<date>\d{4}-\d\d-\d\d)T(?P<time>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d+))?Z?", re.ASCII
@@ -46,12 +51,32 @@ _NAME_START: Final = (
     "A-Z_a-z\xc0-\xd6\xd8-\xf6\xf8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef\u3001-\ud7ff"
 )
 _NAME: Final = re.compile(f"[{_NAME_START}][{_NAME_START}.0-9\xb7\u0300-\u036f\u203f\u2040-]*")
-_PUBLISHED_DURATION: Final = re.compile(r"[+-]?P(\d+Y)?(\d+M)?(\d+D)?T?(\d+H)?(\d+M)?(\d+S)?|\d+W", re.ASCII)
+_PUBLISHED_DURATION: Final = re.compile(r"[+-]?P(\d++Y)?(\d++M)?(\d++D)?T?(\d++H)?(\d++M)?(\d++S)?|\d++W", re.ASCII)
 _UNSAFE: Final = re.compile("[\\x00-\\x08\\x0b-\\x1f&<>\\ud800-\\udfff\\ufffe\\uffff]")
 _ILLEGAL: Final = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
 _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
 
 _ATTRIBUTE_ESCAPES: Final = {"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
+
+
+class _Memory(dict[str | None, Any]):
+    """What short texts mean, by subscription: a hit costs less than any call."""
+
+    def __init__(self, read: Reader) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, text: str | None) -> Any:
+        value = self._read(text)
+        if text is not None and len(text) <= _SHORT:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[text] = value
+        return value
+
+
+def _remembering(read: Reader) -> Reader:
+    return _Memory(read).__getitem__
 
 
 def _collapse(text: str | None) -> str:
@@ -63,11 +88,10 @@ def _read_text(text: str | None) -> str:
     return text or ""
 
 
-@lru_cache(maxsize=4096)
-def _read_float(text: str | None) -> float:
+def _new_float(text: str | None) -> float:
     if text is None:
         raise ValueError("a number is missing")
-    if len(text) > _LONGEST_NUMBER or not text.isascii():
+    if not text.isascii():
         raise ValueError(f"not a number: {text[:40]!r}")
     try:
         value = float(text)
@@ -86,14 +110,26 @@ def _read_float(text: str | None) -> float:
     return value if text == canonical else LexicalFloat(value, text)
 
 
+_read_float: Final = _remembering(_new_float)
+
+
 def _write_float(value: Any) -> str:
     if type(value) is float:
         return _float_text(value) if value else "-0" if str(value)[0] == "-" else "0"
     if type(value) is LexicalFloat:
-        return value.text
+        return _kept(value, _read_float)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"a number is expected, not {value!r}")
+        raise TypeError(f"a number is expected, not {shown(value)}")
     return _write_float(float(value))
+
+
+def _kept(value: Any, read: Reader) -> str:
+    """The text that a lexical value carries, if that is what it means."""
+    text: str = value.text
+    meant = read(text)
+    if meant != value and meant == meant:  # NaN is not itself
+        raise ValueError(f"{shown(text)} does not mean {shown(value)}")
+    return text
 
 
 @lru_cache(maxsize=4096)
@@ -106,9 +142,10 @@ def _float_text(value: float) -> str:
 
 def _read_integer(text: str | None) -> int:
     stripped = (text or "").strip(BLANK)
-    if not _INTEGER.fullmatch(stripped):
+    match = _INTEGER.fullmatch(stripped)
+    if match is None:
         raise ValueError(f"not a whole number: {stripped[:40]!r}")
-    value = int(stripped)
+    value = int(f"{match[1]}{match[2] or 0}")
     return value if str(value) == stripped else LexicalInt(value, stripped)
 
 
@@ -116,35 +153,37 @@ def _whole(minimum: int, maximum: int) -> tuple[Reader, Writer]:
     def read(text: str | None) -> int:
         value = _read_integer(text)
         if not minimum <= value <= maximum:
-            raise ValueError(f"{value} is not between {minimum} and {maximum}")
+            raise ValueError(f"{shown(value)} is not between {minimum} and {maximum}")
         return value
 
     def write(value: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"a whole number is expected, not {value!r}")
+            raise TypeError(f"a whole number is expected, not {shown(value)}")
         if not minimum <= value <= maximum:
-            raise ValueError(f"{value} is not between {minimum} and {maximum}")
-        return value.text if isinstance(value, LexicalInt) else str(value)
+            raise ValueError(f"{shown(value)} is not between {minimum} and {maximum}")
+        return _kept(value, read) if isinstance(value, LexicalInt) else str(int(value))
 
     return read, write
 
 
 def _read_decimal(text: str | None) -> Decimal:
     stripped = (text or "").strip(BLANK)
-    if len(stripped) > _LONGEST_NUMBER or not _DECIMAL.fullmatch(stripped):
+    if not _DECIMAL.fullmatch(stripped):
         raise ValueError(f"not a decimal number: {stripped[:40]!r}")
     value = Decimal(stripped)
-    return value if format(value, "f") == stripped else LexicalDecimal(stripped, stripped)
+    return value if len(text or "") <= _SHORT and format(value, "f") == stripped else LexicalDecimal(stripped, stripped)
 
 
 def _write_decimal(value: Any) -> str:
     if isinstance(value, LexicalDecimal):
-        return value.text
+        return _kept(value, _read_decimal)
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise TypeError(f"a decimal number is expected, not {value!r}")
+        raise TypeError(f"a decimal number is expected, not {shown(value)}")
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if not number.is_finite():
-        raise ValueError(f"a finite number is expected, not {value!r}")
+        raise ValueError(f"a finite number is expected, not {shown(value)}")
+    if abs(number.adjusted()) > _LONGEST_DECIMAL:
+        raise ValueError(f"a number of at most {_LONGEST_DECIMAL} digits is expected, not {shown(value)}")
     return format(number, "f")
 
 
@@ -169,11 +208,11 @@ def _write_boolean(value: Any) -> str:
     if value is False:
         return "false"
     if isinstance(value, LexicalInt):
-        return value.text
-    raise TypeError(f"True or False is expected, not {value!r}")
+        return _kept(value, _read_boolean)
+    raise TypeError(f"True or False is expected, not {shown(value)}")
 
 
-def _read_date_time(text: str | None) -> datetime:
+def _new_date_time(text: str | None) -> datetime:
     if text is None:
         raise ValueError("a date and time is missing")
     if _INSTANT(text):
@@ -196,36 +235,46 @@ def _read_date_time(text: str | None) -> datetime:
     return value if _write_date_time(value) == stripped else LexicalDateTime.of(value, stripped)
 
 
+_read_date_time: Final = _remembering(_new_date_time)
+
+
 def _write_date_time(value: Any) -> str:
     if not isinstance(value, datetime):
-        raise TypeError(f"a datetime is expected, not {value!r}")
+        raise TypeError(f"a datetime is expected, not {shown(value)}")
     if isinstance(value, LexicalDateTime) and value.text:
-        return value.text
-    if value.tzinfo is None:
-        raise ValueError(f"a datetime with a time zone is expected, not {value!r}")
-    if value.tzinfo is not UTC:
-        value = value.astimezone(UTC)
-    text: str = value.isoformat()
-    return f"{text[:-6]}Z"
+        return _kept(value, _read_date_time)
+    if value.utcoffset() is None:
+        raise ValueError(f"a datetime with a time zone is expected, not {shown(value)}")
+    return _instant_text(value)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _instant_text(value: datetime) -> str:
+    """The text of an instant: whatever the time zone, equal ones have the same."""
+    return f"{value.astimezone(UTC).isoformat()[:-6]}Z"
 
 
 def _write_duration(value: Any) -> str:
     if type(value) is not Duration or not _is_published(value.text):
-        raise TypeError(f"a Duration or timedelta is expected, not {value!r}")
+        raise TypeError(f"a Duration or timedelta is expected, not {shown(value)}")
     return value.text
 
 
-@lru_cache(maxsize=1024)
-def _is_published(text: str) -> bool:
-    return _PUBLISHED_DURATION.fullmatch(text) is not None
+def _published(text: str | None) -> bool:
+    return text is not None and _PUBLISHED_DURATION.fullmatch(text) is not None
 
 
-@lru_cache(maxsize=1024)
-def _read_duration(text: str | None) -> Duration:
+_is_published: Final = _remembering(_published)
+
+
+def _new_duration(text: str | None) -> Duration:
     duration = Duration.parse(text or "")
     if duration.text != text:
-        raise ValueError(f"not a duration of the schema, which has no weeks behind a P: {text!r}")
+        raise ValueError(f"not a duration of the schema, which has no weeks behind a P: {shown(text)}")
     return duration
+
+
+_read_duration: Final = _remembering(_new_duration)
 
 
 def write_text(value: Any) -> str:
@@ -234,7 +283,7 @@ def write_text(value: Any) -> str:
         if illegal := _ILLEGAL.search(value):
             raise ValueError(f"the character {illegal[0]!r} cannot stand in XML")
         return "".join(_ESCAPES.get(char, char) for char in value)
-    return value  # type: ignore[no-any-return]  # search() has refused everything but str
+    return value if type(value) is str else str.__str__(value)  # what an enumeration calls itself is not its text
 
 
 def write_attribute(value: str) -> str:
@@ -251,7 +300,7 @@ def _read_code(text: str | None) -> str:
 
 
 def _write_code(value: Any) -> str:
-    return _read_code(value)
+    return str.__str__(_read_code(value))
 
 
 def _read_extension(text: str | None) -> str:
@@ -262,10 +311,10 @@ def _read_extension(text: str | None) -> str:
 
 
 def _read_doubles(text: str | None) -> str:
-    numbers = (text or "").split()
-    for number in numbers:
+    numbers = _collapse(text)
+    for number in numbers.split(" ") if numbers else ():
         _read_float(number)
-    return " ".join(numbers)
+    return numbers
 
 
 def _write_doubles(value: Any) -> str:
@@ -294,10 +343,10 @@ def _vocabulary(kind: Scalar) -> tuple[Reader, Writer]:
         raise ValueError(f"{name[:40]!r} is not one of {', '.join(members)}{' or x-…' if kind.open else ''}")
 
     def write(value: Any) -> str:
-        if value in members:
-            return value  # type: ignore[no-any-return]  # a member of the vocabulary is a str
+        if (member := members.get(value)) is not None:
+            return member
         if read(value) != value:
-            raise ValueError(f"without blanks around or doubled, not {value!r}")
+            raise ValueError(f"without blanks around or doubled, not {shown(value)}")
         return write_text(value)
 
     return read, write
@@ -319,7 +368,7 @@ def _fixed(wanted: str) -> tuple[Reader, Writer]:
 
     def write(value: Any) -> str:
         if value != wanted:
-            raise ValueError(f"{wanted!r} is expected, not {value!r}")
+            raise ValueError(f"{wanted!r} is expected, not {shown(value)}")
         return "" if type(value) is LexicalStr else wanted
 
     return read, write
@@ -334,16 +383,18 @@ def _write_schema_version(value: Any) -> str:
     if value == "2.0b":
         return "2.0b"
     if _read_schema_version(value) != value:
-        raise ValueError(f"without blanks around or doubled, not {value!r}")
+        raise ValueError(f"without blanks around or doubled, not {shown(value)}")
     return write_attribute(value)
 
 
-@lru_cache(maxsize=256)
-def _read_uri(text: str | None) -> str:
+def _new_uri(text: str | None) -> str:
     uri = _collapse(text)
     if not is_reference(uri):
         raise ValueError(f"not a URI: {shown(uri)}")
     return uri
+
+
+_read_uri: Final = _remembering(_new_uri)
 
 
 def _write_uri(value: Any) -> str:

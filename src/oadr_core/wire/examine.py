@@ -19,9 +19,10 @@ from ..model.namespaces import NAMESPACES, expand
 from ._compile import alternatives
 from .convert import BLANK, converters
 from .explain import faults as faults  # part of this module's face
+from .greenbutton import faults as feed_faults
 from .lines import line_numbers
 from .mend import mended
-from .opaque import XSI, read_content
+from .opaque import XSI, read_content, read_element
 from .parse import Limits
 from .signature import signature_faults
 
@@ -219,7 +220,7 @@ class Examiner:
         if isinstance(kind, Scalar):
             self._scalar(element, kind, path)
         elif isinstance(kind, Opaque):
-            self._foreign(element, path)
+            (self._foreign if kind.content else self._feed)(element, path)
         elif isinstance(kind, type):
             self._content(element, kind, path)
 
@@ -269,6 +270,16 @@ class Examiner:
             for key in odd:
                 del element.attrib[key]
             self._foreign(element, path)
+
+    def _feed(self, element: Element, path: str) -> None:
+        for inner, where, reason in feed_faults(element):
+            raise self.refuse(f"{path}{where.removeprefix('feed')}", reason, inner)
+        try:
+            read_element(element)
+        except ValueError as error:
+            raise self.refuse(path, str(error), element) from None
+        if any(key.startswith(XSI) for inner in element.iter() for key in inner.attrib):
+            self.note("R45", path, "a schemaLocation", element)
 
     def _attributes(self, element: Element, specs: list[FieldSpec], path: str) -> None:
         if not element.keys():

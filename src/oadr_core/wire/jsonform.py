@@ -11,7 +11,7 @@ and numbers in an unusual form are text, as they would be on the wire; ordinary 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ..errors import LocalError, shown
 from ..model import MESSAGES, LexicalFloat, LexicalInt, LexicalStr, LexicalXml, Payload
@@ -19,6 +19,7 @@ from ..model.declare import Choice, FieldSpec, Kind, Opaque, Scalar, fields_of
 from .convert import converters
 from .explain import faults
 
+_T = TypeVar("_T")
 _MESSAGE: Final = "message"
 _TYPE: Final = "type"
 _NAMES: Final = {cls.__name__: cls for cls in MESSAGES.values()}
@@ -57,6 +58,28 @@ def from_json(value: Mapping[str, Any]) -> Payload:
     for path, text in faults(payload, cls, cls.__name__):
         raise LocalError(text, path=path)
     return payload
+
+
+def part_to_json(value: Any) -> dict[str, Any]:
+    """A part of a message, for instance an event, as a ``dict``; the caller keeps in mind what it was.
+
+    Raises :class:`~oadr_core.errors.LocalError`, which names the field, when it cannot be written.
+    """
+    cls = type(value)
+    for path, text in faults(value, cls, cls.__name__):
+        raise LocalError(text, path=path)
+    return _object(value, cls)
+
+
+def part_from_json(cls: type[_T], value: Mapping[str, Any]) -> _T:
+    """The part of class ``cls`` that :func:`part_to_json` has turned into ``value``.
+
+    Raises :class:`~oadr_core.errors.LocalError`, which names the place, for anything else.
+    """
+    part: _T = _read_object(value, cls, cls.__name__, set())
+    for path, text in faults(part, cls, cls.__name__):
+        raise LocalError(text, path=path)
+    return part
 
 
 # --- writing --------------------------------------------------------------------------------------------------------
@@ -154,9 +177,9 @@ def _read_scalar(value: Any, kind: Scalar, path: str) -> Any:
     native = kind.type in _NATIVE and not isinstance(value, str)
     if native and kind.type == "float" and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) < 2**1023 else value
-    text = value if not native else _written(value, kind, path)
+    text = _text(value if not native else _written(value, kind, path), path)
     try:
-        read = converters(kind)[0](_text(text, path))
+        read = converters(kind)[0](text)
     except (ValueError, OverflowError) as error:
         raise LocalError(str(error), path=path) from None
     return value if native else read

@@ -15,6 +15,7 @@ from ..errors import RemoteError, shown
 from ..model import NAMESPACES, LexicalXml
 from ..model.namespaces import expand
 from .convert import BLANK, write_attribute, write_text
+from .greenbutton import ESPI, faults
 from .parse import DEFAULT_LIMITS, check_shape, parse
 
 XSI: Final = "{http://www.w3.org/2001/XMLSchema-instance}"
@@ -24,7 +25,7 @@ _AWKWARD: Final = re.compile('[&<>"\\s]')
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
 _PREFIXES: Final = {uri: prefix for prefix, uri in NAMESPACES.items()} | {
     _XML: "xml",
-    "http://naesb.org/espi": "espi",
+    ESPI: "espi",
     "http://www.w3.org/1999/xhtml": "xhtml",
     "http://www.w3.org/2001/XMLSchema-instance": "xsi",
 }
@@ -32,8 +33,10 @@ _PREFIXES: Final = {uri: prefix for prefix, uri in NAMESPACES.items()} | {
 
 
 def read_element(element: Element) -> str:
-    """The canonical text of the element itself."""
+    """The canonical text of a Green Button feed; raises ``ValueError`` for what the schema does not allow in one."""
     check_shape(element, DEFAULT_LIMITS)
+    for _, path, reason in faults(element):
+        raise ValueError(f"{path}: {reason}")
     return _Writer().element(element, {_XML: "xml"})
 
 

@@ -34,6 +34,8 @@ _LIST_END: Final = b"intervals>"
 _NAME: Final = b"interval>"
 _FEW: Final = 4
 """Rows from which on the detour pays."""
+_WIDEST: Final = 256
+"""Texts of a row: the code that reads rows grows with them, and is remembered."""
 _MARK: Final = "run"
 
 
@@ -96,7 +98,7 @@ def _rows(first: bytes, others: bytes) -> Rows | None:
     pieces = _SLOT.split(others.decode("ascii"))
     width, blank = len(form) // 2, others[:start].decode("ascii")
     count, rest = divmod(len(pieces) // 2, width or 1)
-    if not width or rest or count < _FEW or pieces[0] != blank + form[0] or pieces[-1] != form[-1]:
+    if not 0 < width <= _WIDEST or rest or count < _FEW or pieces[0] != blank + form[0] or pieces[-1] != form[-1]:
         return None
     if pieces[2:-1:2] != ([*form[2:-1:2], form[-1] + blank + form[0]] * count)[:-1]:
         return None

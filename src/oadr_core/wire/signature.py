@@ -18,10 +18,11 @@ import attrs
 from ..errors import shown
 from ..model import NAMESPACES
 from .convert import BLANK, read_identifier
+from .greenbutton import ESPI
 from .uris import is_reference
 
 _DS: Final = NAMESPACES["ds"]
-_MESSAGES: Final = frozenset({"", *NAMESPACES.values()} - {_DS})
+_MESSAGES: Final = frozenset({ESPI, *NAMESPACES.values()} - {_DS})
 _CONTENT: Final = {
     "Signature": "SignedInfo SignatureValue KeyInfo? Object*",
     "SignedInfo": "CanonicalizationMethod SignatureMethod Reference+",
@@ -38,14 +39,14 @@ _CONTENT: Final = {
     "X509IssuerSerial": "X509IssuerName X509SerialNumber",
     "PGPData": "PGPKeyID PGPKeyPacket? _* | PGPKeyPacket _*",
     "SPKIData": "(SPKISexp _?)+",
-    "Object": "(SignatureProperties | Manifest | _)*",
+    "Object": "(SignatureProperties | Manifest | _ | none)*",
     "Manifest": "Reference+",
     "SignatureProperties": "SignatureProperty+",
     "SignatureProperty": "_+",
     "DSAKeyValue": "(P Q)? G? Y J? (Seed PgenCounter)?",
     "RSAKeyValue": "Modulus Exponent",
 }
-"""What may stand in each element with elements: ``_`` is one of another namespace."""
+"""What may stand in each element with elements: ``_`` is one of another namespace, ``none`` one without any."""
 _MIXED: Final = frozenset(
     "CanonicalizationMethod SignatureMethod Transform DigestMethod KeyInfo KeyValue Object SignatureProperty".split()
 )
@@ -150,7 +151,7 @@ def _identifier(text: str, identifiers: set[str]) -> Iterator[str]:
 def _token(element: Element) -> str:
     """What stands for an element in a content model."""
     namespace, _, local = element.tag[1:].rpartition("}")
-    return local if namespace == _DS else "_"
+    return local if namespace == _DS else "_" if namespace else "none"
 
 
 _KNOWN: Final = frozenset(_CONTENT) | frozenset(re.findall(r"\w{2,}|[A-Z]", " ".join(_CONTENT.values())))

@@ -6,11 +6,7 @@ It stands alone because the grammar fills a page and nothing else in the project
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
-
-LONGEST: Final = 8192
-"""Characters of a URI: the schema has no limit, no party needs more, and answers are remembered."""
 
 _TOLERATED: Final = re.compile(r'[^\x20-\x7e]|[ <>"{}|\\^`]')
 """Characters that a URI may not have and that xs:anyURI permits: they stand for their escapes."""
@@ -29,10 +25,9 @@ _REFERENCE: Final = re.compile(
 )
 
 
-@lru_cache(maxsize=256)
 def is_reference(text: str) -> bool:
     """True for an absolute URI, a relative reference, and nothing at all."""
-    return len(text) <= LONGEST and _REFERENCE.fullmatch(_TOLERATED.sub("_", text)) is not None
+    return _REFERENCE.fullmatch(_TOLERATED.sub("_", text)) is not None
 
 
 def escaped(text: str) -> str:

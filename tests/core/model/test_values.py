@@ -51,11 +51,18 @@ def test_duration_means_what_it_says(text: str, months: int, seconds: int) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5M", "PT1.5S", " PT5M", "PT5M\n", "PT5S3M", "P1W2D", "PT5", "P-1D", "PT٣M", f"P{'1' * 300}D"]
+    "text", ["", "5M", "PT1.5S", " PT5M", "PT5M\n", "PT5S3M", "P1W2D", "PT5", "P-1D", "PT٣M", f"P{'1' * 300}W"]
 )
 def test_other_text_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="duration"):
         Duration.parse(text)
+
+
+def test_long_duration_keeps_its_text_and_is_longer_than_any_calendar() -> None:
+    duration = Duration.parse(f"P{'1' * 100_000}D")
+    assert duration.text == f"P{'1' * 100_000}D"
+    assert duration.seconds > timedelta.max.total_seconds()
+    assert Duration.parse(f"P{'0' * 100_000}1D").timedelta == timedelta(days=1)
 
 
 def test_duration_keeps_its_text() -> None:

@@ -79,6 +79,21 @@ BROKEN = [
     ),
     ("R311", REGISTER, "<ei:reportRequestID>0<", "<ei:reportRequestID>1<", "oadrReport[1]/reportRequestID"),
     ("R312", REGISTER, "<xcal:duration><xcal:duration>PT2H</xcal:duration></xcal:duration>", "", "oadrReport[1]"),
+    (
+        "R333",
+        REGISTER,
+        "<oadr:oadrSamplingRate><oadr:oadrMinPeriod>PT1M</oadr:oadrMinPeriod><oadr:oadrMaxPeriod>PT15M"
+        "</oadr:oadrMaxPeriod><oadr:oadrOnChange>false</oadr:oadrOnChange></oadr:oadrSamplingRate>",
+        "",
+        "oadrReportDescription[1]",
+    ),
+    (
+        "R307",
+        REGISTER,
+        "<ei:reportDataSource>",
+        "<ei:reportSubject><ei:resourceID>r</ei:resourceID></ei:reportSubject><ei:reportDataSource>",
+        "oadrReportDescription[1]/reportSubject",
+    ),
     ("R510", REGISTER, "METADATA_TELEMETRY_STATUS", "x-status", "oadrReport[1]"),
     ("R322", CREATE, ">req-2<", ">0<", "oadrReportRequest[1]/reportRequestID"),
     ("R338", CREATE, "x-notApplicable", "Net", "specifierPayload[1]/readingType"),
@@ -95,7 +110,10 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "sample", "old", "new", "where"), BROKEN, ids=[case[0] for case in BROKEN])
+@pytest.mark.parametrize(
+    ("rule", "sample", "old", "new", "where"),
+    [pytest.param(*case, id=case[0], marks=pytest.mark.rule(case[0])) for case in BROKEN],
+)
 def test_strict_reader_cites_the_rule_and_a_tolerant_one_reads_on(
     rule: str, sample: str, old: str, new: str, where: str
 ) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from lxml import etree
 
 from oadr_core import LocalError, RemoteError, decode, encode
 from oadr_core.errors import (
@@ -21,8 +23,11 @@ from oadr_core.errors import (
     NotXml,
     ProcessingInstructionForbidden,
     SchemaViolation,
+    UnknownMessage,
+    WrongProfile,
 )
 from oadr_core.model import (
+    NAMESPACES,
     DistributeEvent,
     Duration,
     EiActivePeriod,
@@ -46,6 +51,7 @@ from tests.golden import ANNEX_A
 
 SAMPLES = {path.stem: path.read_text() for path in ANNEX_A}
 POLL, EVENT = SAMPLES["oadrPoll"], SAMPLES["oadrDistributeEvent"]
+EI = NAMESPACES["ei"]
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 
 
@@ -98,6 +104,48 @@ HOSTILE: list[tuple[bytes | str, type[RemoteError]]] = [
     ("<html>", NotXml),
     (b"\xef\xbb\xbf", NotXml),
     (" " + '<?xml version="1.0"?>' + POLL, NotXml),
+    (POLL + "<x/>", NotXml),
+    (POLL + "garbage", NotXml),
+    ("garbage" + POLL, NotXml),
+    ("<!DOCTYPE html><html></html>", DocumentTypeForbidden),
+    ('{"message": "Poll"}', NotXml),
+    (gzip.compress(POLL.encode()), NotXml),
+    (POLL.encode("utf-32-be"), EncodingForbidden),
+    (POLL.encode("utf-32-le"), EncodingForbidden),
+    (POLL.encode("utf-7").replace(b"<", b"+ADw-"), NotXml),
+    (POLL.encode("cp037"), NotXml),
+    ('<?xml version="1.0" encoding="EBCDIC-CP-US"?>' + POLL, EncodingForbidden),
+    ('<?xml version="1.1" encoding="utf-8"?>' + POLL.replace("oadrPoll", "oadr\u0085Poll"), NotXml),
+    (b"\xef\xbb\xbf\xef\xbb\xbf" + POLL.encode(), NotXml),
+    (b"<?xml version='1.0'?>\xef\xbb\xbf" + POLL.encode(), NotXml),
+    ("<?xml version='1.0'?>" * 2 + POLL, NotXml),
+    (_within("x").encode().replace(b">x<", b">\xf4\x90\x80\x80<"), NotXml),
+    (_within("x").encode().replace(b">x<", b">\xe0\x80\xaf<"), NotXml),
+    (_within("&#xFFFE;"), CharacterForbidden),
+    (_within("\ufffe"), CharacterForbidden),
+    (_within("&#x110000;"), CharacterForbidden),
+    (_within("<?xml version='1.0'?>"), NotXml),
+    (POLL.replace("<oadr:oadrPoll ", "<?x?><oadr:oadrPoll "), ProcessingInstructionForbidden),
+    (POLL.replace("</oadr:oadrPayload>", "<?x y?></oadr:oadrPayload>"), ProcessingInstructionForbidden),
+    (POLL.replace("<oadr:oadrPayload ", '<oadr:oadrPayload ei:schemaVersion="a" ei:schemaVersion="b" '), NotXml),
+    (
+        POLL.replace("<oadr:oadrPayload ", f'<oadr:oadrPayload xmlns:o="{EI}" o:x="a" ei:x="b" '),
+        NotXml,
+    ),
+    (_within('<y xmlns:xml="http://www.w3.org/XML/1998/namespaces"/>'), NamespaceForbidden),
+    (_within('<y xmlns="http://www.w3.org/2000/xmlns/"/>'), NamespaceForbidden),
+    (_within("<xmlns:y/>"), NamespaceForbidden),
+    (POLL.replace("<ei:venID>", '<ei:venID xmlns:ei="urn:other">', 1), SchemaViolation),
+    (POLL.replace("<oadr:oadrPoll ", '<oadr:oadrPoll xmlns:oadr="urn:other" ', 1), UnknownMessage),
+    (POLL.replace("oadr-2.0b/2012/07", "oadr-2.0a/2012/07"), WrongProfile),
+    (f'<a xmlns="{"u" * 257}"/>', LimitExceeded),
+    (f'<p:a xmlns:p="{"u" * 200_000}">' + "".join(f"<p:b{n}/>" for n in range(3000)) + "</p:a>", LimitExceeded),
+    (f"<p:a xmlns:p = '{'u' * 1_000_000}'" + "".join(f" p:b{n}=''" for n in range(10_000)) + "/>", LimitExceeded),
+    (
+        "<!DOCTYPE x [" + "".join(f"<!ATTLIST x a{n} CDATA ''>" for n in range(300_000)) + "]><x/>",
+        DocumentTypeForbidden,
+    ),
+    (f'<!DOCTYPE x [<!ENTITY a "{"a" * 100_000}">]><x>{"&a;" * 100_000}</x>', EntityForbidden),
 ]
 
 
@@ -112,7 +160,17 @@ def test_hostile_document_is_refused_by_kind(document: bytes | str, error: type[
 
 @pytest.mark.parametrize(
     "text",
-    ["<!-- <!DOCTYPE x> -->", "<![CDATA[<!DOCTYPE x>]]>", "<!-- <?x?> -->", "<![CDATA[<?x?>]]>", "?", "!", "&lt;?x?>"],
+    [
+        f"xmlns='{'x' * 300}'",
+        f' a="{"x" * 300}"',
+        "<!-- <!DOCTYPE x> -->",
+        "<![CDATA[<!DOCTYPE x>]]>",
+        "<!-- <?x?> -->",
+        "<![CDATA[<?x?>]]>",
+        "?",
+        "!",
+        "&lt;?x?>",
+    ],
 )
 def test_harmless_look_alike_passes(text: str) -> None:
     envelope = decode(_within(f"a{text}b").encode(), strict=True)
@@ -134,6 +192,20 @@ def test_declaration_and_mark_of_utf8_pass(declaration: str, mark: bytes) -> Non
     assert decode(mark + (declaration + POLL).encode()).payload == Poll(ven_id="ven-1")
 
 
+@pytest.mark.parametrize("document", [POLL, EVENT, SAMPLES["signed.oadrPoll"]], ids=["poll", "event", "signed"])
+def test_document_that_is_cut_off_anywhere_is_not_xml(document: str) -> None:
+    data = document.strip().encode()
+    for length in range(len(data)):
+        with pytest.raises(NotXml):
+            decode(data[:length])
+
+
+@pytest.mark.parametrize("position", ["<oadr:oadrPayload", "<oadr:oadrSignedObject", "<oadr:oadrPoll", "<ei:venID"])
+def test_comments_may_stand_anywhere(position: str) -> None:
+    assert decode(POLL.replace(position, f"<!-- x -->{position}").encode(), strict=True).payload == Poll(ven_id="ven-1")
+    assert decode(_within("ven<!-- x -->-1").encode(), strict=True).payload == Poll(ven_id="ven-1")
+
+
 # --- limits ---------------------------------------------------------------------------------------------------------
 
 
@@ -149,6 +221,15 @@ def test_limit_is_exact(limits: Limits, text: str) -> None:
     with pytest.raises(LimitExceeded, match=text):
         decode(POLL.encode(), limits=limits)
     decode(POLL.encode(), limits=Limits(bytes=len(POLL), elements=4, text=5))
+
+
+@pytest.mark.parametrize("document", [POLL, EVENT, SAMPLES["oadrUpdateReport"]], ids=["poll", "event", "report"])
+def test_depth_attributes_and_namespaces_of_ordinary_messages_have_limits(document: str) -> None:
+    depth = max(len(list(element.iterancestors())) + 1 for element in etree.fromstring(document).iter())
+    decode(document.encode(), limits=Limits(depth=depth, attributes=1, namespace=60))
+    for limits in (Limits(depth=depth - 1), Limits(attributes=0), Limits(namespace=40)):
+        with pytest.raises(LimitExceeded):
+            decode(document.encode(), limits=limits)
 
 
 def test_depth_and_attributes_have_limits() -> None:
@@ -311,4 +392,6 @@ def test_foreign_xml_is_checked_before_it_is_written(foreign: str) -> None:
 
 
 def test_forbidden_kinds_have_one_base() -> None:
-    assert all(issubclass(error, (ForbiddenXml, NotXml, SchemaViolation)) for _, error in HOSTILE)
+    assert all(
+        issubclass(error, (ForbiddenXml, NotXml, SchemaViolation, UnknownMessage, WrongProfile)) for _, error in HOSTILE
+    )

@@ -109,6 +109,12 @@ def test_missing_field_is_named() -> None:
     assert caught.value.path == "Poll/ven_id"
 
 
+def test_path_is_told_once() -> None:
+    with pytest.raises(LocalError) as caught:
+        from_json({"message": "Poll", "ven_id": 10**5000})
+    assert str(caught.value) == "Poll/ven_id: text is expected, not <int, too long to show>"
+
+
 def test_payload_that_cannot_be_written_is_refused() -> None:
     with pytest.raises(LocalError) as caught:
         to_json(Poll(ven_id=7))  # type: ignore[arg-type]  # the wrong type is the point

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -13,13 +14,36 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from oadr_core import LocalError, decode, encode
-from oadr_core.model import CreateOpt, EiTarget, FeatureCollection, OptReason, OptType, Payload, Poll, Polygon
+from oadr_core.model import (
+    CancelReport,
+    CreateOpt,
+    Duration,
+    EiTarget,
+    FeatureCollection,
+    Interval,
+    LexicalDateTime,
+    LexicalFloat,
+    LexicalInt,
+    LexicalXml,
+    OptReason,
+    OptType,
+    Payload,
+    Poll,
+    Polygon,
+)
 from oadr_core.model.declare import fields_of
-from tests.strategies import payloads
+from tests.strategies import FEEDS, payloads
 
+FAR_EAST = timezone(timedelta(hours=14))
 JUNK: tuple[Any, ...] = (
     None, "", " ", "x", "\x00", "\ud800", "\ufffe", "http://[", b"x", "0001",
-    -1, 2**40, 1.5, float("nan"), True, (), ("x",), ["x"], object(),
+    -1, 2**40, 10**5000, 1.5, float("nan"), True, (), ("x",), ["x"], [None], {"x": 1}, object(), Poll,
+    Decimal("sNaN"), Decimal("1E+999999999"), datetime(1, 1, 1),  # noqa: DTZ001  # it is to be refused
+    datetime.min.replace(tzinfo=FAR_EAST),
+    timedelta(microseconds=1), timedelta.max, Duration(text="x"), LexicalFloat(1.5, "x"), LexicalInt(1, "<x/>"),
+    LexicalDateTime.of(datetime(2025, 1, 1, tzinfo=UTC), "now"), LexicalXml("x", "y"), LexicalXml("<x/>", 'y=""'),
+    EiTarget(), Poll(ven_id="v"), Interval(stream_payload_base=[None]), "<x/>", "<atom:feed/>", FEEDS[0],
+    FEEDS[0].replace("urn:1", "http://["), '<x xmlns="urn:&#10;"/>', "<x>" * 1000 + "</x>" * 1000, "<!-- x -->", "]]>",
 )  # fmt: skip
 
 
@@ -85,6 +109,12 @@ def _spoil(data: st.DataObject, value: Any) -> tuple[Any, str]:
 def test_what_is_no_message_is_refused() -> None:
     with pytest.raises(LocalError, match="one of the 23 messages"):
         encode(EiTarget())  # type: ignore[arg-type]  # the wrong argument is the point
+
+
+def test_list_that_may_not_be_empty_is_named() -> None:
+    with pytest.raises(LocalError) as caught:
+        encode(CancelReport(request_id="r", report_request_id=()))
+    assert caught.value.path == "CancelReport/report_request_id"
 
 
 def test_error_names_the_field_deep_inside() -> None:

@@ -134,7 +134,10 @@ PIECES = [
 
 
 def plainly(data: bytes) -> Any:
-    """What the parser alone makes of a message: a comment behind it, and limits of its own, allow no shortcut."""
+    """What the parser alone makes of a message: a comment behind it, and limits of its own, allow no shortcut.
+
+    The comment may move the line on which a document is cut off, which has no path.
+    """
     return _outcome(data + b"<!---->", Limits(bytes=1_000_000))
 
 
@@ -142,7 +145,7 @@ def _outcome(data: bytes, limits: Limits) -> Any:
     try:
         return decode(data, limits=limits)
     except RemoteError as error:
-        return type(error), error.path, error.line
+        return type(error), error.path, error.path and error.line
 
 
 def outcome(data: bytes) -> Any:
@@ -150,7 +153,7 @@ def outcome(data: bytes) -> Any:
     try:
         return decode(data)
     except RemoteError as error:
-        return type(error), error.path, error.line
+        return type(error), error.path, error.path and error.line
 
 
 @st.composite

@@ -89,6 +89,13 @@ TOLERATED: dict[str, Case] = {
         "an xsi:nil that cannot be",
     ),
     "no components": (EVENT, "<xcal:components/>", "", "schema", "the element is missing"),
+    "part of a message in components": (
+        EVENT,
+        "<xcal:components/>",
+        "<xcal:components><ei:venID>x</ei:venID></xcal:components>",
+        "schema",
+        "a part of a message",
+    ),
     "start of an interval of an event": (
         EVENT,
         "<ei:interval><xcal:duration>",
@@ -257,9 +264,17 @@ def test_error_says_where_what_and_which_rule() -> None:
     assert str(error) == f"{error.path} (line {error.line}): not a number: 'zwei' [schema]"
 
 
-def test_value_of_a_peer_is_escaped_and_cut() -> None:
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (">PT2H<", ">{}<"),
+        ("<oadr:oadrSignedObject>", "<oadr:oadrSignedObject>{}"),
+        ("http://example.com", "http://[{}"),
+    ],
+)
+def test_value_of_a_peer_is_escaped_and_cut(old: str, new: str) -> None:
     with pytest.raises(SchemaViolation) as caught:
-        decode(EVENT.replace(">PT2H<", f">\u202e\n{'x' * 10_000}<").encode())
+        decode(EVENT.replace(old, new.format(f"\u202e\n{'x' * 10_000}")).encode())
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 400
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from oadr_core.wire.uris import LONGEST, escaped, is_reference
+from oadr_core.wire.uris import escaped, is_reference
 
 PIECES = st.text(st.sampled_from("aZ09%:/?#[]@!$&'()*+,;=-._~<{é\\"), max_size=9)
 HOSTS = st.builds("http://{}".format, st.text(st.sampled_from("a9%:/?#[]@."), max_size=7))
@@ -41,11 +41,20 @@ def test_reference(text: str) -> None:
     assert is_reference(text)
 
 
-@pytest.mark.parametrize("text", ["://", "http://[", "%zz", "#a#b", "http://a:b", "x" * (LONGEST + 1)])
+@pytest.mark.parametrize("text", ["://", "http://[", "%zz", "#a#b", "http://a:b"])
 def test_no_reference(text: str) -> None:
     assert not is_reference(text)
 
 
-@pytest.mark.parametrize("text", ["a" * 8000 + "[", "http://" + "a:" * 4000, "%41" * 2700 + "%", "/" * 8000 + "["])
+@pytest.mark.parametrize("text", [
+        "a" * 2_000_000 + "[",
+        "http://" + "a:" * 1_000_000,
+        "http://" + "a@" * 1_000_000,
+        "%41" * 700_000 + "%",
+        "/" * 2_000_000 + "[",
+        "a:" * 1_000_000 + "#" * 2,
+        "?" * 2_000_000 + "^" * 9 + "[",
+    ],
+)  # fmt: skip
 def test_judgement_takes_no_longer_for_hostile_text(text: str) -> None:
     assert not is_reference(text)
