@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from benchmarks import codec, imports, tables
+from benchmarks.rounds import FULL, QUICK
 from tools.peer_env import PEER_PYTHON_VARIABLE, peer_python
 
 EXAMPLES = """\
@@ -15,11 +16,18 @@ examples:
   python -m benchmarks codec                        the full comparison, about a minute
   python -m benchmarks codec --quick                a look, a few seconds
   python -m benchmarks codec --json codec.json      the figures as JSON too
+  python -m benchmarks session                      poll steps and memory, a minute, without a peer
+  python -m benchmarks signing                      signatures, about two minutes
   python -m benchmarks imports                      import time in fresh processes
 
 OpenLEADR runs in an environment of its own. Its python is taken from --peer-python, else from
 OADR_PEER_PYTHON, else an environment is made once, under .peer/ in the checkout.
 """
+
+WHAT = (
+    "codec: decode and encode; session: poll steps and memory of both sides; signing: signed messages; "
+    "imports: import time"
+)
 
 
 def main() -> None:
@@ -30,7 +38,7 @@ def main() -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=["codec", "imports"], help="codec: decode and encode; imports: import time")
+    parser.add_argument("what", choices=["codec", "session", "signing", "imports"], help=WHAT)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--peer-python", type=Path, metavar="PATH", help="python of an environment with openleadr")
@@ -38,14 +46,25 @@ def main() -> None:
 
     if arguments.peer_python:
         os.environ[PEER_PYTHON_VARIABLE] = str(arguments.peer_python)
-    python = peer_python()
-    if arguments.what == "codec":
-        data = codec.measure(python, codec.QUICK if arguments.quick else codec.FULL)
-        title, rows = tables.codec_table(data)
+    effort = QUICK if arguments.quick else FULL
+    if arguments.what == "session":
+        from benchmarks import session
+
+        data = session.measure(effort)
+        shown = [tables.session_table(data), tables.targets_table(data)]
+    elif arguments.what == "codec":
+        data = codec.measure(peer_python(), effort)
+        shown = [tables.codec_table(data)]
+    elif arguments.what == "signing":
+        from benchmarks import signing  # needs more packages than the others
+
+        data = signing.measure(peer_python(), effort)
+        shown = [tables.signing_table(data), tables.targets_table(data)]
     else:
-        data = imports.measure(python, imports.QUICK_ROUNDS if arguments.quick else imports.FULL_ROUNDS)
-        title, rows = tables.imports_table(data)
-    tables.show(title, rows)
+        data = imports.measure(peer_python(), imports.QUICK_ROUNDS if arguments.quick else imports.FULL_ROUNDS)
+        shown = [tables.imports_table(data)]
+    for title, rows in shown:
+        tables.show(title, rows)
     if arguments.json:
         arguments.json.write_text(json.dumps(data, indent=2) + "\n", "utf-8")
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from itertools import repeat
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
@@ -43,19 +44,16 @@ class Ours:
 
         self.version = version("oadr")
         self._decode, self._encode = decode, encode
-        self._documents = {message.key: message.document for message in messages()}
-        self._payloads = {key: decode(document).payload for key, document in self._documents.items()}
+        self._messages = {message.key: message for message in messages()}
+        self._payloads = {key: decode(message.document).payload for key, message in self._messages.items()}
         for message in messages():
             check_equivalent(self.name, message, encode(self._payloads[message.key]))
 
     def seconds(self, operation: str, key: str, count: int) -> float:
-        if operation == "decode":
-            function: Any = self._decode
-            argument: Any = self._documents[key]
-        else:
-            function, argument = self._encode, self._payloads[key]
+        function: Any = self._decode if operation == "decode" else self._encode
+        arguments = self._messages[key].each(count) if operation == "decode" else repeat(self._payloads[key], count)
         begin = perf_counter()
-        for _ in range(count):
+        for argument in arguments:
             function(argument)
         return perf_counter() - begin
 
@@ -67,14 +65,14 @@ class Floor:
 
     def __init__(self) -> None:
         self.version = version("lxml")
-        self._documents = {message.key: message.document for message in messages()}
+        self._messages = {message.key: message for message in messages()}
 
     def seconds(self, operation: str, key: str, count: int) -> float:
         assert operation == "decode"
-        function, argument = etree.fromstring, self._documents[key]
+        function, documents = etree.fromstring, self._messages[key].each(count)
         begin = perf_counter()
-        for _ in range(count):
-            function(argument)
+        for document in documents:
+            function(document)
         return perf_counter() - begin
 
 
@@ -88,14 +86,15 @@ class OpenLeadr:
         greeting = self._answer()
         self.version, self.python = greeting["version"], greeting["python"]
         for message in messages():
-            if greeting["digests"][message.key] != hashlib.sha256(message.document).hexdigest():
+            if greeting["digests"][message.key] != hashlib.sha256(b"".join(message.documents)).hexdigest():
                 raise NotEquivalentError(f"{message.key}: the worker reads other bytes")
-            check_equivalent(self.name, message, self._ask(do="write", message=message.key)["text"].encode())
+            check_equivalent(self.name, message, self.ask(do="write", message=message.key)["text"].encode())
 
     def seconds(self, operation: str, key: str, count: int) -> float:
-        return float(self._ask(do=operation, message=key, count=count)["seconds"])
+        return float(self.ask(do=operation, message=key, count=count)["seconds"])
 
-    def _ask(self, **request: Any) -> dict[str, Any]:
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Send a request to the worker and return its answer."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()

@@ -6,8 +6,9 @@ writer makes the input. Bytes and dicts come from the same values.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import cycle, islice
 from typing import Any, NamedTuple
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -29,9 +30,18 @@ class Message(NamedTuple):
 
     key: str
     title: str
-    document: bytes  # what is read
+    documents: tuple[bytes, ...]  # what is read, in turn
     peer_type: str  # what the peer is told to write
     peer_payload: dict[str, Any]
+
+    @property
+    def document(self) -> bytes:
+        """The first document, which is what is written."""
+        return self.documents[0]
+
+    def each(self, count: int) -> Iterator[bytes]:
+        """So many documents."""
+        return islice(cycle(self.documents), count)
 
 
 def messages() -> list[Message]:
@@ -40,29 +50,39 @@ def messages() -> list[Message]:
     events_5x288 = [_event(number, 288, FIVE_MINUTES) for number in range(5)]
     report = _report(288)
     return [
-        Message("poll", "oadrPoll", _document(_poll_xml()), "oadrPoll", {"ven_id": "ven-1"}),
+        Message("poll", "oadrPoll", _polls(), "oadrPoll", {"ven_id": "ven-1"}),
         Message(
             "event-24",
             "oadrDistributeEvent, 1 event × 24 intervals",
-            _document(_distribute_xml(events_24)),
+            (_document(_distribute_xml(events_24)),),
             "oadrDistributeEvent",
             _distribute_payload(events_24),
         ),
         Message(
             "event-5x288",
             "oadrDistributeEvent, 5 events × 288 intervals",
-            _document(_distribute_xml(events_5x288)),
+            (_document(_distribute_xml(events_5x288)),),
             "oadrDistributeEvent",
             _distribute_payload(events_5x288),
         ),
         Message(
             "report-288",
             "oadrUpdateReport, 288 intervals",
-            _document(_update_xml(report)),
+            (_document(_update_xml(report)),),
             "oadrUpdateReport",
             {"ven_id": "ven-1", "request_id": "request-1", "reports": [report]},
         ),
     ]
+
+
+def _polls() -> tuple[bytes, ...]:
+    """A poll of each of a hundred VENs, so that nobody reads the same one twice in a row."""
+    return tuple(_document(_poll_xml(f"ven-{number}")) for number in range(1, 101))
+
+
+def report_document(count: int) -> bytes:
+    """Return an oadrUpdateReport with so many intervals, for measuring by size."""
+    return _document(_update_xml(_report(count)))
 
 
 def _event(number: int, count: int, length: timedelta) -> dict[str, Any]:
@@ -126,8 +146,8 @@ def _document(message: str) -> bytes:
     ).encode()
 
 
-def _poll_xml() -> str:
-    return '<oadr:oadrPoll ei:schemaVersion="2.0b"><ei:venID>ven-1</ei:venID></oadr:oadrPoll>'
+def _poll_xml(ven_id: str) -> str:
+    return f'<oadr:oadrPoll ei:schemaVersion="2.0b"><ei:venID>{ven_id}</ei:venID></oadr:oadrPoll>'
 
 
 def _distribute_payload(events: list[dict[str, Any]]) -> dict[str, Any]:

@@ -30,6 +30,39 @@ def codec_table(data: dict[str, Any]) -> tuple[str, Rows]:
     return title, rows
 
 
+def signing_table(data: dict[str, Any]) -> tuple[str, Rows]:
+    """Return the title and the rows, headings first, of a comparison of signatures."""
+    names = list(data["versions"])
+    versions = ", ".join(f"{name} {number}" for name, number in data["versions"].items())
+    title = f"median time for one message; Python {data['python']}, {versions}, {data['rounds']} rounds"
+    rows: Rows = [["", "message/key/author", "kB", *names]]
+    for result in data["results"]:
+        medians = result["median_s"]
+        size = f"{result['bytes'] / 1000:.1f}" if result["bytes"] else ""
+        times = [_time(medians[name]) if name in medians else "" for name in names]
+        rows.append([result["operation"], result["message"], size, *times])
+    return title, rows
+
+
+def session_table(data: dict[str, Any]) -> tuple[str, Rows]:
+    """Return the title and the rows, headings first, of what sessions cost."""
+    title = f"median time of a poll step, typed payloads; Python {data['python']}, {data['rounds']} rounds"
+    rows: Rows = [["step", "time"]]
+    rows += [[name, _time(taken)] for name, taken in data["median_s"].items()]
+    for side, size in data["memory_bytes"].items():
+        rows.append([f"memory of a VEN, {side.upper()}", f"{size / 1024:.1f} KiB"])
+    return title, rows
+
+
+def targets_table(data: dict[str, Any]) -> tuple[str, Rows]:
+    """Return the title and the rows, headings first, of what was to be reached."""
+    rows: Rows = [["target", "", "reached", "at most"]]
+    for target in data["targets"]:
+        met = "met" if target["met"] else "NOT MET"
+        rows.append([target["title"], met, f"{target['value']:.2f}", f"{target['limit']:.2f}"])
+    return "targets", rows
+
+
 def imports_table(data: dict[str, Any]) -> tuple[str, Rows]:
     """Return the title and the rows, headings first, of an import comparison."""
     title = f"median time of the import statement; Python {data['python']}, {data['rounds']} rounds"

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from typing import Final, TypeAlias
+from typing import Final
 
 import attrs
 from lxml import etree
 
 from ..errors import shown
+from .canonical import Node
 from .errors import (
     AlgorithmForbidden,
     CertificateUnreadable,
@@ -27,8 +28,6 @@ from .errors import (
     WrongReference,
 )
 from .names import C14N, C14N_WITH_COMMENTS, DS, DSP, ENVELOPED, OADR, SHA256, XML, Method, Style
-
-Node: TypeAlias = etree._Element
 
 REPLAY_PROTECT: Final = f"{{{DSP}}}ReplayProtect"
 TIMESTAMP: Final = f"{{{DSP}}}timestamp"
@@ -48,7 +47,8 @@ _TRANSFORMS: Final = {
     "": frozenset({(ENVELOPED,), (ENVELOPED, C14N), (ENVELOPED, C14N_WITH_COMMENTS)}),
 }
 """Allowed transforms, for a reference by Id and for one to the whole document."""
-_ID_ATTRIBUTES: Final = etree.XPath("//@*[local-name()='Id' or local-name()='id' or local-name()='ID']")
+_ID_ATTRIBUTES: Final = etree.XPath("//@*[translate(local-name(), 'iD', 'Id') = 'Id']", smart_strings=False)
+"""Whatever any reader might take for an Id: every case, with and without a namespace."""
 
 
 def _tags(names: str) -> list[str]:
@@ -109,7 +109,7 @@ def find_parts(root: Node) -> Parts | None:
     signed_info, value, key_info, holder = _exactly(signature, _IN_SIGNATURE)
     method, references = _signed_info(signed_info)
     holders = _holders(root, holder)
-    ids = [str(value) for value in _ids(root)]
+    ids = [value.strip() for value in _ids(root)]
     for reference in references:
         if reference.uri and ids.count(reference.uri[1:]) > 1:
             raise DuplicateId(f"more than one element has the Id {shown(reference.uri[1:])}", value=reference.uri[1:])
@@ -136,7 +136,8 @@ def _envelope(root: Node, signature: Node) -> tuple[Node, bool]:
         raise SignatureMalformed("a signed document must be an oadrPayload")
     children = [child for child in root if isinstance(child.tag, str)]
     tags = [child.tag for child in children]
-    if tags not in ([_SIGNATURE, _SIGNED_OBJECT], [_SIGNED_OBJECT, _SIGNATURE]):
+    texts = "".join([root.text or "", *(child.tail or "" for child in root)])
+    if tags not in ([_SIGNATURE, _SIGNED_OBJECT], [_SIGNED_OBJECT, _SIGNATURE]) or texts.strip():
         raise SignatureMalformed("oadrPayload must have one ds:Signature, one oadrSignedObject, and nothing else")
     for element in (root, signature):
         # Canonical XML lets xml:lang and its like reach into what is signed.

@@ -101,6 +101,10 @@ class Signer:
             sign=_operation(private),
         )
 
+    def in_style(self, style: Style) -> Signer:
+        """The same key and certificate, for a peer that wants this style."""
+        return attrs.evolve(self, style=Style(style))
+
 
 def seal(payload: Payload, *, signer: Signer, now: datetime, nonce: str) -> bytes:
     """Write and sign a message.

@@ -29,9 +29,11 @@ def _fingerprints(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(normal_fingerprint(text) for text in texts)
 
 
-def _authorities(files: Iterable[bytes] | bytes) -> tuple[x509.Certificate, ...]:
+def _authorities(files: Iterable[bytes | x509.Certificate] | bytes) -> tuple[x509.Certificate, ...]:
+    """All that the files hold; what is loaded already, as in a changed copy, stays."""
     each = (files,) if isinstance(files, bytes) else files
-    return tuple(certificate for data in each for certificate in load_certificates(data))
+    found = ([one] if isinstance(one, x509.Certificate) else load_certificates(one) for one in each)
+    return tuple(certificate for certificates in found for certificate in certificates)
 
 
 @attrs.frozen(kw_only=True)

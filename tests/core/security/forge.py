@@ -56,6 +56,7 @@ class Ref(NamedTuple):
 
 OBJECT_REF = Ref("#oadrSignedObject")
 PROPERTY_REF = Ref("#prop")
+ENVELOPED_REF = Ref("", (ENVELOPED, C14N))
 
 
 def object_of(message: str, name: str | None = "oadrSignedObject") -> str:
@@ -106,6 +107,29 @@ def finish(
         algorithm = hashlib.sha1 if element.find(f"{{{DS}}}DigestMethod").get("Algorithm") == SHA1 else hashlib.sha256
         digest = algorithm(_digested(root, ref)).digest()
         element.find(f"{{{DS}}}DigestValue").text = base64.b64encode(digest).decode()
+    return signed_again(bytes(etree.tostring(root)), name, sign=sign)
+
+
+def signed_anew(data: bytes, name: str) -> bytes:
+    """Somebody's signed document, whatever it looks like, signed with another certificate."""
+    root = etree.fromstring(data, etree.XMLParser(resolve_entities=False))
+    signature = list(root.iter(f"{{{DS}}}Signature"))[-1]
+    references = []
+    for element in signature[0].iterfind(f"{{{DS}}}Reference"):
+        transforms = [each.get("Algorithm", "") for each in element.iter(f"{{{DS}}}Transform")]
+        references.append(Ref(element.get("URI"), transforms))
+    for element in signature.iter(f"{{{DS}}}SignatureMethod"):
+        element.set("Algorithm", MORE + ("rsa-sha256" if name.startswith("rsa") else "ecdsa-sha256"))
+    for element in signature.iter(f"{{{DS}}}X509Certificate"):
+        element.text = base64.b64encode(der(certificate(name))).decode()
+    return finish(etree.tostring(root).decode(), name, references=references)
+
+
+def signed_again(data: bytes, name: str = "rsa", *, sign: Sign | None = None) -> bytes:
+    """Fill in the signature value over a SignedInfo as it stands, with whatever digests it has."""
+    root = etree.fromstring(data)
+    signature = list(root.iter(f"{{{DS}}}Signature"))[-1]
+    signed_info = signature[0]
     how = signed_info.find(f"{{{DS}}}CanonicalizationMethod").get("Algorithm")
     canonical = canonical_form(signed_info, exclusive=how == EXCLUSIVE)
     signature.find(f"{{{DS}}}SignatureValue").text = base64.b64encode((sign or honest(name))(canonical)).decode()

@@ -5,16 +5,20 @@ Nothing here is secret and nothing is kept: a run makes its own. Certificates ar
 
 from __future__ import annotations
 
+import base64
+import re
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from oadr_core import RemoteError
 from oadr_core.model import Poll
-from oadr_core.security import Signer, Style, Trust, fingerprint, seal
+from oadr_core.security import Signer, Style, Trust, fingerprint, open_envelope, seal
 
 NOW = datetime(2030, 6, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 FIVE_DAYS = timedelta(days=5)
@@ -22,16 +26,26 @@ POLL = Poll(ven_id="ven-1")
 NONCE = "0123456789abcdef"
 
 KINDS = ("rsa", "ec")
+CURVES = {
+    "p192": ec.SECP192R1,
+    "p224": ec.SECP224R1,
+    "p384": ec.SECP384R1,
+    "p521": ec.SECP521R1,
+    "k256": ec.SECP256K1,
+    "brainpool": ec.BrainpoolP256R1,
+}
 STYLES = tuple(Style)
 
 
 @cache
 def private_key(name: str) -> Any:
-    """The key of a party; a name that begins with ``ec`` has an elliptic-curve key, others an RSA key."""
-    if name.startswith("ec-p384"):
-        return ec.generate_private_key(ec.SECP384R1())
+    """The key of a party; a name that begins with ``ec`` has an elliptic-curve key, of P-256 or what follows; others
+    have an RSA key."""
+    if name.startswith("ed25519"):
+        return ed25519.Ed25519PrivateKey.generate()
     if name.startswith("ec"):
-        return ec.generate_private_key(ec.SECP256R1())
+        curve = CURVES.get(name.removeprefix("ec-"), ec.SECP256R1)
+        return ec.generate_private_key(curve())
     return rsa.generate_private_key(65537, 1024 if name.startswith("rsa-short") else 2048)
 
 
@@ -99,3 +113,19 @@ def trust(*names: str, **settings: Any) -> Trust:
 def sealed(name: str = "rsa", style: Style = Style.OBJECT, *, now: datetime = NOW, nonce: str = NONCE) -> bytes:
     """A signed poll."""
     return seal(POLL, signer=signer(name, style), now=now, nonce=nonce)
+
+
+def own_fingerprint(data: bytes) -> str:
+    """The fingerprint of the certificate in somebody's signed message."""
+    found = re.search(rb"X509Certificate[^>]*>([^<]+)<", data)
+    assert found
+    return fingerprint(base64.b64decode(found[1].replace(b"&#13;", b"")))
+
+
+def refused(data: bytes, kind: type[RemoteError], *, believed: Trust | None = None, now: datetime = NOW) -> RemoteError:
+    """Assert that a document is refused with exactly this error."""
+    with pytest.raises(RemoteError) as caught:
+        open_envelope(data, trust=believed or trust("rsa", "ec"), now=now)
+    assert type(caught.value) is kind, repr(caught.value)
+    assert str(caught.value)
+    return caught.value

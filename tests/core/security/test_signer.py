@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from oadr_core import LocalError, OadrError
-from oadr_core.security import Signer, Style, fingerprint, open_envelope, seal
+from oadr_core.security import SignedEnvelope, Signer, Style, fingerprint, open_envelope, seal
 from oadr_core.security.names import Method
 from tests.core.security.kit import FIVE_DAYS, KINDS, NONCE, NOW, POLL, certificate, der, key_bytes, pem, trust
 
@@ -57,6 +57,18 @@ def test_passphrase_that_is_not_needed_does_no_harm() -> None:
 def test_key_and_certificate_in_one_file() -> None:
     both = key_bytes("rsa") + pem(certificate("rsa"))
     assert Signer.from_pem(both, both).fingerprint == fingerprint(pem(certificate("rsa")))
+
+
+def test_what_openssl_writes_around_keys_and_certificates() -> None:
+    """Text, parameters of the curve, and line ends of another system."""
+    parameters = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+    attributes = b"Bag Attributes\n    friendlyName: ven\nKey Attributes: <No Attributes>\n"
+    key = parameters + key_bytes("ec", form="TraditionalOpenSSL")
+    cert = b"Certificate:\n    Data:\n        Version: 3 (0x2)\n" + pem(certificate("ec"))
+    for one, other in ((cert, key), (cert.replace(b"\n", b"\r\n"), key.replace(b"\n", b"\r\n"))):
+        assert Signer.from_pem(one, other).certificate == der(certificate("ec"))
+    bag = attributes + cert + attributes + key_bytes("ec")
+    assert Signer.from_pem(bag, bag).certificate == der(certificate("ec"))
 
 
 def test_expired_certificate_is_loaded() -> None:
@@ -139,6 +151,16 @@ def test_style_is_an_enumeration() -> None:
     with pytest.raises(ValueError, match="elsewhere"):
         Signer.from_pem(pem(certificate("ec")), key_bytes("ec"), style="#elsewhere")  # type: ignore[arg-type]
     assert Signer.from_pem(pem(certificate("ec")), key_bytes("ec")).style is Style.OBJECT
+
+
+def test_one_key_serves_peers_of_both_styles() -> None:
+    first = Signer.from_pem(pem(certificate("ec")), key_bytes("ec"))
+    second = first.in_style(Style.DOCUMENT)
+    assert (first.style, second.style, second.fingerprint) == (Style.OBJECT, Style.DOCUMENT, first.fingerprint)
+    for signer in (first, second, second.in_style(Style.OBJECT)):
+        opened = open_envelope(seal(POLL, signer=signer, now=NOW, nonce=NONCE), trust=trust("ec"), now=NOW)
+        assert isinstance(opened, SignedEnvelope)
+        assert opened.style is signer.style
 
 
 def test_naive_time_and_unfit_nonces_are_refused() -> None:

@@ -11,15 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from oadr_core import LocalError
-from oadr_core.security import (
-    CertificateExpired,
-    CertificateUntrusted,
-    Signer,
-    Trust,
-    fingerprint,
-    open_envelope,
-    seal,
-)
+from oadr_core.security import CertificateExpired, CertificateUntrusted, Signer, Trust, fingerprint, open_envelope, seal
 from tests.core.security import forge as f
 from tests.core.security.kit import (
     FIVE_DAYS,
