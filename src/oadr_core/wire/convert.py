@@ -54,9 +54,11 @@ _NAME: Final = re.compile(f"[{_NAME_START}][{_NAME_START}.0-9\xb7\u0300-\u036f\u
 _PUBLISHED_DURATION: Final = re.compile(r"[+-]?P(\d++Y)?(\d++M)?(\d++D)?T?(\d++H)?(\d++M)?(\d++S)?|\d++W", re.ASCII)
 _UNSAFE: Final = re.compile("[\\x00-\\x08\\x0b-\\x1f&<>\\ud800-\\udfff\\ufffe\\uffff]")
 _ILLEGAL: Final = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
-_ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
+_ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"})
 
-_ATTRIBUTE_ESCAPES: Final = {"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
+_ATTRIBUTE_ESCAPES: Final = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
+)
 
 
 class _Memory(dict[str | None, Any]):
@@ -282,7 +284,8 @@ def write_text(value: Any) -> str:
     if _UNSAFE.search(value):
         if illegal := _ILLEGAL.search(value):
             raise ValueError(f"the character {illegal[0]!r} cannot stand in XML")
-        return "".join(_ESCAPES.get(char, char) for char in value)
+        text: str = value.translate(_ESCAPES)
+        return text
     return value if type(value) is str else str.__str__(value)  # what an enumeration calls itself is not its text
 
 
@@ -290,7 +293,7 @@ def write_attribute(value: str) -> str:
     """Escape the value of an attribute as canonical XML does; refuse characters that XML cannot carry."""
     if illegal := _ILLEGAL.search(value):
         raise ValueError(f"the character {illegal[0]!r} cannot stand in XML")
-    return "".join(_ATTRIBUTE_ESCAPES.get(char, char) for char in value)
+    return value.translate(_ATTRIBUTE_ESCAPES)
 
 
 def _read_code(text: str | None) -> str:

@@ -122,6 +122,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self._numbered: dict[str, str] = {}
+        self._parts: dict[str, tuple[str, str]] = {}
 
     def content(self, element: Element, bound: dict[str, str]) -> str:
         pieces = [write_text(element.text or "")]
@@ -135,25 +136,28 @@ class _Writer:
 
     def start(self, element: Element, bound: dict[str, str]) -> tuple[str, dict[str, str]]:
         """What stands in the start tag, and the prefixes that are bound below it."""
-        keys = {
-            key: key[1:].partition("}")[::2] if key[0] == "{" else ("", key) for key in (element.tag, *element.keys())
-        }
-        wanted = {uri: self._prefix(uri) for uri, _ in keys.values() if uri}
-        if relative := next((uri for uri in wanted if not _ABSOLUTE.match(uri)), ""):
-            raise ValueError(f"canonical XML has no namespaces with relative names: {shown(relative)}")
-        if awkward := next((uri for uri in wanted if _AWKWARD.search(uri)), ""):
-            raise ValueError(f"foreign XML in a namespace that canonicalisers do not agree about: {shown(awkward)}")
-        declared = sorted((prefix, uri) for uri, prefix in wanted.items() if uri not in bound)
-        bound = {**bound, **wanted}
+        keys = {key: self._parts.get(key) or self._split(key) for key in (element.tag, *element.keys())}
+        wanted = {uri for uri, _ in keys.values() if uri and uri not in bound}
+        if wanted:
+            bound = bound | {uri: self._prefix(uri) for uri in wanted}
         pieces = [_name(*keys[element.tag], bound)]
-        pieces += [f'xmlns:{prefix}="{write_attribute(uri)}"' for prefix, uri in declared]
+        pieces += [f'xmlns:{prefix}="{write_attribute(uri)}"' for prefix, uri in sorted((bound[u], u) for u in wanted)]
         pieces += [
             f'{_name(*keys[key], bound)}="{write_attribute(element.get(key, ""))}"'
             for key in sorted(element.keys(), key=keys.__getitem__)
         ]
         return " ".join(pieces), bound
 
+    def _split(self, key: str) -> tuple[str, str]:
+        """The namespace and the local part of a name; names repeat themselves."""
+        uri, _, local = key[1:].partition("}") if key[0] == "{" else ("", "", key)
+        return self._parts.setdefault(key, (uri, local))
+
     def _prefix(self, uri: str) -> str:
+        if not _ABSOLUTE.match(uri):
+            raise ValueError(f"canonical XML has no namespaces with relative names: {shown(uri)}")
+        if _AWKWARD.search(uri):
+            raise ValueError(f"foreign XML in a namespace that canonicalisers do not agree about: {shown(uri)}")
         return _PREFIXES.get(uri) or self._numbered.setdefault(uri, f"ns{len(self._numbered)}")
 
 
