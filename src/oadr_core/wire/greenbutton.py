@@ -37,6 +37,9 @@ _FEED: Final = (
     "author:person category:category contributor:person generator:generator icon:uri id:uri link:link logo:uri "
     "rights:text subtitle:text title:text updated:dateTime entry:entry +"
 )
+_OPEN: Final = {"any": (f"{_XSI}nil", f"{_XSI}type"), "unknown": (f"{_XSI}type",)}
+"""Types in which anything goes, and the attributes that do not: the prefix in an xsi:type means nothing elsewhere, and
+what the schema knows is not nillable."""
 _OBJECT: Final = "extension:any*"
 _IDENTIFIED: Final = f"{_OBJECT} batchItemInfo:BatchItemInfo?"
 
@@ -212,7 +215,7 @@ def faults(feed: Element) -> Iterator[tuple[Element, str, str]]:
     while stack:
         element, kind, path = stack.pop()
         yield from ((element, path, reason) for reason in _attribute_faults(element, kind))
-        if kind == "any":
+        if kind in _OPEN:
             children = [(child, _known(child)) for child in element]
             yield from ((child, path, "a part of a message in a feed") for child, known in children if not known)
         else:
@@ -246,7 +249,7 @@ def _known(element: Element) -> str:
         return _ALONE[local]
     if namespace == _ATOM and local in ("feed", "entry"):
         return local
-    return "" if namespace in _MESSAGES else "any"
+    return "" if namespace in _MESSAGES else "unknown"
 
 
 def _local(element: Element) -> str:
@@ -254,9 +257,8 @@ def _local(element: Element) -> str:
 
 
 def _attribute_faults(element: Element, kind: str) -> Iterator[str]:
-    if kind == "any":
-        if element.get(f"{_XSI}type") is not None:
-            yield "an xsi:type, whose prefix means nothing elsewhere"
+    if kind in _OPEN:
+        yield from (f"an attribute that cannot be: {shown(key)}" for key in _OPEN[kind] if element.get(key) is not None)
         return
     shape = _shape(kind)
     atom = element.tag.startswith(f"{{{_ATOM}}}") and kind not in ("string", "email")
