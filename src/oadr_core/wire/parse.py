@@ -39,6 +39,8 @@ _DECLARATION: Final = re.compile(
 _EXTERNAL: Final = re.compile(rb"<!DOCTYPE[^>\[]*\s(?:SYSTEM|PUBLIC)\s")
 _LONG_VALUE: Final = re.compile(rb"""=\s*(?:"[^"<]{257}|'[^'<]{257})""")
 """Perhaps an attribute, or the declaration of a namespace, of more bytes than a namespace needs."""
+_SHORT: Final = 16_384
+"""Bytes up to which the longest name of a namespace costs the parser less than looking for it in every document."""
 _HEAD: Final = 65_536
 """Bytes of a document type that are looked at to say what is wrong with it: the parser needs the square of them."""
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
@@ -73,7 +75,8 @@ class Limits:
     text: int = 4 * 1024 * 1024
     """Characters in one element."""
     namespace: int = 256
-    """Bytes of the name of a namespace: the parser repeats it for every element and attribute in it."""
+    """Bytes of the name of a namespace: the parser repeats it for every element and attribute in it, so it counts in
+    documents beyond 16 KiB (with a smaller limit in all)."""
     deviations: int = 10_000
     """Each costs some 300 bytes; a long report in the wrong namespaces has a few per interval."""
 
@@ -130,7 +133,7 @@ def screen(data: bytes, limits: Limits = DEFAULT_LIMITS) -> bytes:
         _judge_document_type(body)
     if b"?" in body and b"<?" in body:
         _judge_instructions(body)
-    if _LONG_VALUE.search(body) or limits.namespace < DEFAULT_LIMITS.namespace:
+    if (len(body) > _SHORT and _LONG_VALUE.search(body)) or limits.namespace < DEFAULT_LIMITS.namespace:
         _judge_namespaces(body, limits)
     return body
 

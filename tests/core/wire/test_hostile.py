@@ -138,7 +138,7 @@ HOSTILE: list[tuple[bytes | str, type[RemoteError]]] = [
     (POLL.replace("<ei:venID>", '<ei:venID xmlns:ei="urn:other">', 1), SchemaViolation),
     (POLL.replace("<oadr:oadrPoll ", '<oadr:oadrPoll xmlns:oadr="urn:other" ', 1), UnknownMessage),
     (POLL.replace("oadr-2.0b/2012/07", "oadr-2.0a/2012/07"), WrongProfile),
-    (f'<a xmlns="{"u" * 257}"/>', LimitExceeded),
+    (f'<a xmlns="{"u" * 257}">{" " * 16_384}</a>', LimitExceeded),
     (f'<p:a xmlns:p="{"u" * 200_000}">' + "".join(f"<p:b{n}/>" for n in range(3000)) + "</p:a>", LimitExceeded),
     (f"<p:a xmlns:p = '{'u' * 1_000_000}'" + "".join(f" p:b{n}=''" for n in range(10_000)) + "/>", LimitExceeded),
     (
