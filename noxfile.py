@@ -54,12 +54,21 @@ def interop(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Two minutes of coverage-guided fuzzing of `decode`; arguments after `--` go to the fuzzer."""
+    """Coverage-guided fuzzing of `decode` and `open_envelope`, a minute each; arguments after `--` go to the fuzzer."""
     install(session, "atheris", *group("test"), "-e", ".[all]")
-    found = session.create_tmp()
-    options = session.posargs or ["-max_total_time=120"]
-    corpus = (found, "tests/fuzz/corpus")
-    session.run("python", "-m", "tests.fuzz.fuzz_decode", *options, "-dict=tests/fuzz/xml.dict", *corpus)
+    options = [*(session.posargs or ["-max_total_time=60"]), "-dict=tests/fuzz/xml.dict"]
+    for target, seeds in (("fuzz_decode", "tests/fuzz/corpus"), ("fuzz_open", "tests/golden/signed")):
+        found = Path(session.create_tmp()) / target
+        found.mkdir(exist_ok=True)
+        session.run("python", "-m", f"tests.fuzz.{target}", *options, str(found), seeds)
+
+
+@nox.session
+def search(session: nox.Session) -> None:
+    """The properties of the wire layer with many fresh examples; takes most of an hour."""
+    install(session, *group("test"), "-e", ".[all]")
+    install(session, "--no-deps", SCHEMA_CARRIER)
+    session.run("pytest", "tests/core/wire", *session.posargs, env={"HYPOTHESIS_PROFILE": "search"})
 
 
 @nox.session
@@ -71,9 +80,17 @@ def planted(session: nox.Session) -> None:
 
 
 @nox.session
+def conformance(session: nox.Session) -> None:
+    """Every conformance rule is accounted for, and docs/conformance.md says so."""
+    install(session, *group("test"), "-e", ".[all]")
+    install(session, "--no-deps", SCHEMA_CARRIER)
+    session.run("python", "-m", "tools.conformance", "--check", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Codec speed against OpenLEADR; arguments after `--` replace the default `codec`."""
-    install(session, "rich", ".[all]", watch=source_files())
+    install(session, "rich", "signxml>=4.5", "trustme", ".[all]", watch=source_files())
     session.run("python", "-m", "benchmarks", *(session.posargs or ["codec"]), env=peer(session))
 
 

@@ -39,7 +39,12 @@ def caught(bug: dict[str, str]) -> bool:
             return False
         target.write_text(text.replace(bug["old"], bug["new"]))
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", bug["test"]]
-        environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(source),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "HYPOTHESIS_PROFILE": "planted",
+        }
         result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     found = result.returncode == 1
     print(f"{'caught ' if found else 'MISSED '} {bug['name']}")

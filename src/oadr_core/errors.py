@@ -18,7 +18,7 @@ _SHOWN: Final = 60
 def shown(value: object) -> str:
     """``value`` for a message: escaped, and cut to a readable length."""
     try:
-        text = repr(value)
+        text = repr(str(value) if isinstance(value, str) else value)  # a member of an enumeration by its value alone
     except ValueError:  # an integer with more digits than Python converts
         text = f"<{type(value).__name__}, too long to show>"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

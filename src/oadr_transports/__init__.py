@@ -10,13 +10,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .application import Refuse
     from .client import OpenADRClient
     from .log import enable_default_logging
+    from .opting import OptError
     from .vtn import Vtn
 
-__all__ = ["OpenADRClient", "Vtn", "enable_default_logging"]
+__all__ = ["OpenADRClient", "OptError", "Refuse", "Vtn", "enable_default_logging"]
 
-_HOMES = {"OpenADRClient": "client", "Vtn": "vtn", "enable_default_logging": "log"}
+_HOMES = {
+    "OpenADRClient": "client",
+    "OptError": "opting",
+    "Refuse": "application",
+    "Vtn": "vtn",
+    "enable_default_logging": "log",
+}
 _EXTRAS = {"OpenADRClient": "http", "Vtn": "vtn"}
 
 

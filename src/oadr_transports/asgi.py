@@ -54,20 +54,24 @@ class Refused(Exception):
 class VtnApp:
     """A plain ASGI application for the services of a VTN.
 
-    ``answer`` gets the service and the unauthenticated body, and returns the reply; it is called from the
-    event loop and must not block. ``lifespan`` is entered while a server runs the application by itself.
-    ``base_path`` is where the services stand; ``limit`` is the largest body in bytes.
+    ``answer`` gets the service, the unauthenticated body and the fingerprint of the peer's certificate, and returns
+    the reply in its time; it is called from the event loop and must not block. ``identify`` finds the fingerprint
+    (``None``: there is no certificate) or raises :class:`Refused`; without it nobody has one. ``lifespan`` is entered
+    while a server runs the application by itself. ``base_path`` is where the services stand; ``limit`` is the largest
+    body in bytes.
     """
 
     def __init__(
         self,
-        answer: Callable[[str, bytes], SendReply],
+        answer: Callable[[str, bytes, str | None], Awaitable[SendReply]],
         *,
+        identify: Callable[[Scope], str | None] = lambda scope: None,
         base_path: str = BASE_PATH,
         limit: int,
         lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None,
     ) -> None:
         self._answer = answer
+        self._identify = identify
         self._base = _segments(base_path)
         self._limit = limit
         self._lifespan = lifespan
@@ -85,6 +89,7 @@ class VtnApp:
         try:
             service = self._service(scope)
             _check_headers(scope["method"], headers)
+            fingerprint = self._identify(scope)
             body = await self._body(headers, receive)
         except Refused as refused:
             peer = (scope.get("client") or ("somebody",))[0]
@@ -94,7 +99,7 @@ class VtnApp:
         if body is None:
             return  # the peer has gone
         try:
-            reply = self._answer(service, body)
+            reply = await self._answer(service, body, fingerprint)
         except Exception:  # a bug of ours must not end the server; the peer may try again (PS 9.1.5)
             logger.exception("HTTP 500 to %s", service)
             await _send(send, HTTPStatus.INTERNAL_SERVER_ERROR, b"", ())

@@ -9,60 +9,67 @@ from __future__ import annotations
 import os
 import secrets
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
-from oadr_core import LocalError, RemoteError, decode
-from oadr_core.engine import Notification
+from oadr_core import LocalError
+from oadr_core.engine import Input, Notification, Output
 from oadr_core.engine.copying import evolve
-from oadr_core.model import DataQuality, Event, OptType
+from oadr_core.model import DataQuality, Event
 from oadr_core.ven import (
     CancelRegistration,
-    Change,
     Decide,
     DecisionNeeded,
     EventCancelled,
+    Opt,
     PollNow,
     ProvideReport,
     Reading,
     Register,
     Registration,
     ReportDue,
+    Value,
     VenConfig,
     VenSession,
 )
 
-from .driver import VenDriver
-from .eventdict import EventDict, event_dict
-from .handlers import call
-from .http import HttpCarrier, Reply
+from .application import Application, Handler, stream
+from .asgi import VtnApp
+from .driver import VenDriver, clocks
+from .endpoint import Endpoint
+from .given import checked_flag, checked_passphrase
+from .hooks import Hooks, Watched
+from .http import HttpCarrier
 from .log import logger
 from .notes import Notes
 from .offers import ReportOffers
-from .options import checked_files, checked_opt, checked_url, signer_of, trust_of
+from .opting import OptStatements
+from .options import (
+    checked_files,
+    checked_fingerprints,
+    checked_opt,
+    checked_signals,
+    checked_targets,
+    checked_url,
+    checked_words,
+    opened,
+    own_certificate,
+    signer_of,
+    trust_of,
+    with_port,
+)
 
 if TYPE_CHECKING:
-    pass
+    from .stores import Store
 
-HANDLERS: Final = ("on_event", "on_update_event")
-HOOKS: Final = (
-    "before_send_xml",
-    "after_receive_xml",
-    "before_schema_validation",
-    "before_parse_xml",
-    "after_parse_xml",
-)
 NOTES: Final = 1_000
 """Notifications that wait for one slow reader: hours of a VEN's life."""
 
-Handler = Callable[[EventDict], Any]
-
-
-class OpenADRClient(ReportOffers):
+class OpenADRClient(ReportOffers, OptStatements):
     """A VEN: registers with a VTN, polls it, passes events to handlers, and delivers reports.
 
     :param ven_name: name of this VEN, for people.
@@ -71,8 +78,9 @@ class OpenADRClient(ReportOffers):
     :param cert: path to the PEM certificate of this VEN, for TLS and for signing.
     :param key: path to its PEM private key.
     :param passphrase: of the key, if it is encrypted.
-    :param vtn_fingerprint: fingerprint of the VTN's certificate; messages that it has not signed are refused.
-    :param show_fingerprint: log the fingerprint of ``cert`` at the start.
+    :param vtn_fingerprint: fingerprint of the VTN's certificate, or several if it has several certificates: messages
+    that it has not signed are refused, and so are TLS connections to a server with another one.
+    :param show_fingerprint: log the fingerprint of ``cert`` at the start: the VTN must know it.
     :param ca_file: path to the PEM certificates that the VTN's certificate is checked against.
     :param allow_jitter: spread polls and deliveries by 10 % or five minutes, whichever is less.
     :param ven_id: ID that the VTN's operator has given to this VEN, if any.
@@ -82,6 +90,19 @@ class OpenADRClient(ReportOffers):
     :param decision_timeout: how long a handler may take before the default is sent; its answer still counts then.
     :param registration_retry: wait after a refused or cancelled registration; ``None``: only :meth:`register` tries
     again.
+    :param default_opt: what is sent when nobody decides in time.
+    :param state: path of a file, or a :class:`~oadr_transports.stores.Store`: what must not be lost is kept there, and
+    a client that was killed goes on where it was. Without it, :meth:`run` begins anew.
+    :param market_contexts: programs that this VEN takes part in; events of others are refused (462).
+    :param targets: what it stands for, e.g. ``{"resource_id": ["boiler"]}``; events for others are refused (462).
+    :param signals: names of signals that it can follow; events with others are refused (460).
+    :param device_classes: what it has, e.g. ``["Thermostat"]``; events for others are refused (469).
+    :param report_only: only report; no events, no opts.
+    :param push_url: URL under which the VTN reaches this VEN: it pushes then, and the VEN does not poll. Serve
+    :attr:`app` there.
+    :param push_listen: host and port on which :meth:`run` serves :attr:`app` itself (asyncio only; port 0 takes a free
+    one, which stands for port 0 in ``push_url``); with ``cert`` and ``key`` over TLS, and then the VTN must show a
+    certificate.
 
     Raises :class:`~oadr_core.LocalError` (a ``ValueError``) that says what was expected, and ``FileNotFoundError``.
     """
@@ -93,8 +114,8 @@ class OpenADRClient(ReportOffers):
         debug: bool = False,
         cert: str | os.PathLike[str] | None = None,
         key: str | os.PathLike[str] | None = None,
-        passphrase: str | None = None,
-        vtn_fingerprint: str | None = None,
+        passphrase: str | bytes | None = None,
+        vtn_fingerprint: str | Sequence[str] | None = None,
         show_fingerprint: bool = True,
         ca_file: str | os.PathLike[str] | None = None,
         allow_jitter: bool = True,
@@ -106,12 +127,19 @@ class OpenADRClient(ReportOffers):
         decision_timeout: timedelta = timedelta(seconds=60),
         registration_retry: timedelta | None = timedelta(minutes=5),
         default_opt: str = "optOut",
+        state: Store | str | os.PathLike[str] | None = None,
+        market_contexts: Iterable[str] | None = None,
+        targets: Mapping[str, Iterable[str]] | None = None,
+        signals: Iterable[str] | None = None,
+        device_classes: Iterable[str] | None = None,
+        report_only: bool = False,
+        push_url: str | None = None,
+        push_listen: tuple[str, int] | None = None,
     ) -> None:
         super().__init__()
         self._url = checked_url(vtn_url)
         self._files = checked_files(cert, key, ca_file)
-        if passphrase is not None and key is None:
-            raise LocalError("a passphrase is given without a key", path="passphrase")
+        self._fingerprints = checked_fingerprints(vtn_fingerprint)
         self._config = VenConfig(
             ven_name=ven_name,
             ven_id=ven_id,
@@ -120,45 +148,63 @@ class OpenADRClient(ReportOffers):
             decision_timeout=decision_timeout,
             registration_retry=registration_retry,
             default_opt=checked_opt(default_opt),
+            market_contexts=checked_words(market_contexts, "market_contexts"),
+            targets=checked_targets(targets),
+            signals=checked_signals(signals),
+            device_classes=None if device_classes is None else frozenset(device_classes),
+            report_only=report_only,
+            transport_address=None if push_url is None else checked_url(push_url, "push_url"),
         )
-        self._tls = self._tls_context(passphrase, check_hostname)
+        if push_listen is not None and push_url is None:
+            raise LocalError("the VTN must know where this VEN listens: give push_url", path="push_url")
+        self._listen = push_listen
+        self._endpoint = Endpoint(self._call, self._fingerprints)
+        self._state = state
+        self._passphrase = checked_passphrase(passphrase, has_key=key is not None)
+        self._tls = self._tls_context(checked_flag(check_hostname, "check_hostname"))
         self._show_fingerprint = show_fingerprint
-        self._signer = None if disable_signature or cert is None else signer_of(self._files, passphrase)
-        self._trust = None if vtn_fingerprint is None else trust_of(vtn_fingerprint)
-        self._handlers: dict[str, Handler] = {}
-        self._hooks: dict[str, list[Callable[..., Any]]] = {name: [] for name in HOOKS}
+        self._own = own_certificate(self._files)
+        unsigned = checked_flag(disable_signature, "disable_signature") or cert is None
+        self._signer = None if unsigned else signer_of(self._files, passphrase)
+        self._trust = trust_of(self._fingerprints)
+        self._application = Application()
+        self._hooks = Hooks()
         if debug:
-            self._hooks["before_send_xml"].append(partial(logger.info, "sent: %s"))
-            self._hooks["after_receive_xml"].append(partial(logger.info, "received: %r"))
+            self._hooks.add("before_send_xml", partial(logger.info, "sent: %s"))
+            self._hooks.add("after_receive_xml", partial(logger.info, "received: %r"))
         self._readers: set[Notes] = set()
+        self._news: Any = None
         self._driver: VenDriver | None = None
         self._session: VenSession | None = None
         self._stop: anyio.Event | None = None
         self._ended: anyio.Event | None = None
 
-    def _tls_context(self, passphrase: str | None, check_hostname: bool) -> ssl.SSLContext | None:
+    def _tls_context(self, check_hostname: bool) -> ssl.SSLContext | None:
         if not self._url.startswith("https:"):
             return None
         from .tls import client_context
 
         return client_context(
-            self._files["cert"], self._files["key"], passphrase, self._files["ca_file"], check_hostname
+            self._files["cert"],
+            self._files["key"],
+            self._passphrase,
+            self._files["ca_file"],
+            check_hostname,
+            fingerprints=self._fingerprints,
         )
 
     # --- what the application offers --------------------------------------------------------------------------------
 
     def add_handler(self, handler: str, callback: Handler) -> None:
-        """Set the function, plain or ``async``, that decides about events.
+        """Set a function, plain or ``async``.
 
-        ``on_event`` gets the dict of each new event and returns ``'optIn'`` or ``'optOut'``; ``on_update_event``
-        gets modified and cancelled ones; without it ``on_event`` is asked again. Raises ``ValueError`` for another
-        name.
+        ``on_event`` gets the dict of each new event and returns ``'optIn'``, ``'optOut'`` or a
+        :class:`~oadr_transports.Refuse`; ``on_update_event`` gets modified and cancelled ones; without it ``on_event``
+        is asked again. ``on_event_status`` and ``on_interval`` get a dict when an event comes to another state, and
+        when an interval of a signal begins, by this VEN's own clock; what they return does not matter. The keys are in
+        the documentation. Raises ``ValueError`` for another name.
         """
-        if handler not in HANDLERS:
-            raise LocalError(f"one of {', '.join(HANDLERS)} is expected, not {handler!r}", path="handler")
-        if not callable(callback):
-            raise LocalError(f"a function is expected, not {callback!r}", path="callback")
-        self._handlers[handler] = callback
+        self._application.add(handler, callback)
 
     def add_hook(self, hook_name: str, handler: Callable[..., Any]) -> None:
         """Watch messages: ``before_send_xml``, ``after_receive_xml``, ``before_schema_validation`` and
@@ -166,9 +212,7 @@ class OpenADRClient(ReportOffers):
 
         Raises ``ValueError`` for another name.
         """
-        if hook_name not in self._hooks:
-            raise LocalError(f"one of {', '.join(HOOKS)} is expected, not {hook_name!r}", path="hook_name")
-        self._hooks[hook_name].append(handler)
+        self._hooks.add(hook_name, handler)
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -181,23 +225,46 @@ class OpenADRClient(ReportOffers):
             raise LocalError("the client is running already")
         self._closed = True
         config = evolve(self._config, reports=self._reports(), xml_signature=self._signer is not None)
-        self._session = VenSession(config, key=secrets.token_bytes(32), signer=self._signer, trust=self._trust)
-        if self._signer is not None and self._show_fingerprint:
-            logger.info("the fingerprint of this VEN is %s; the VTN must know it", self._signer.fingerprint)
+        if self._own is not None:
+            self._own.announce("VEN", "the VTN must know it", show=self._show_fingerprint)
         self._stop, self._ended = anyio.Event(), anyio.Event()
-        if "on_event" not in self._handlers:
+        if not self._application.decides and not config.report_only:
             logger.warning("there is no on_event handler: events will be answered with %s", config.default_opt)
+        self._news, news = stream()
         try:
-            async with HttpCarrier(self._url, tls=self._tls) as carrier, anyio.create_task_group() as tasks:
-                watched = _Watched(carrier, self)
-                self._driver = VenDriver(self._session, watched, self._notified)
-                self._driver.put(Register())
-                tasks.start_soon(self._driver.run)
-                await self._stop.wait()
-                tasks.cancel_scope.cancel()
+            with self._news, news, opened(self._state) as store:
+                async with self._endpoint.listening(self._listen, self._server_tls()) as port:
+                    config = evolve(config, transport_address=with_port(config.transport_address, port))
+                    self._session = self._session_of(config, store)
+                    await self._serve(self._session, store, news, self._stop)
         finally:
-            self._driver, self._closed = None, False
+            self._driver, self._closed, self._news = None, False, None
             self._ended.set()
+
+    async def _serve(self, session: VenSession, store: Store | None, news: Any, stop: anyio.Event) -> None:
+        async with HttpCarrier(self._url, tls=self._tls) as carrier, anyio.create_task_group() as tasks:
+            self._driver = VenDriver(session, Watched(carrier, self._hooks), self._notified, store=store)
+            if session.registration is None:
+                self._driver.put(Register())
+            tasks.start_soon(self._driver.run)
+            tasks.start_soon(self._application.tell_all, news)
+            await stop.wait()
+            tasks.cancel_scope.cancel()
+
+    def _session_of(self, config: VenConfig, store: Store | None) -> VenSession:
+        """The session that goes on where the store has it, or a new one."""
+        records = {} if store is None else store.load()
+        if not records:
+            return VenSession(config, key=secrets.token_bytes(32), signer=self._signer, trust=self._trust)
+        return VenSession.restore(config, records, signer=self._signer, trust=self._trust)
+
+    def _server_tls(self) -> ssl.SSLContext | None:
+        if self._listen is None or self._files["cert"] is None:
+            return None
+        from .tls import server_context
+
+        files = self._files
+        return server_context(files["cert"] or "", files["key"], self._passphrase, files["ca_file"])
 
     async def stop(self) -> None:
         """End :meth:`run` and wait until it has ended. Does nothing when it does not run.
@@ -236,6 +303,16 @@ class OpenADRClient(ReportOffers):
         return self._url
 
     @property
+    def fingerprint(self) -> str | None:
+        """Of this VEN's certificate, which the VTN must know; ``None`` without one."""
+        return None if self._own is None else self._own.fingerprint
+
+    @property
+    def is_running(self) -> bool:
+        """True while :meth:`run` takes commands."""
+        return self._driver is not None
+
+    @property
     def registration(self) -> Registration | None:
         """What the VTN has told about the registration; ``None`` without one."""
         return self._session.registration if self._session else None
@@ -253,6 +330,25 @@ class OpenADRClient(ReportOffers):
     def events(self) -> tuple[Event, ...]:
         """The events that are known, as frozen objects."""
         return tuple(known.event for known in self._session.state.events.values()) if self._session else ()
+
+    @property
+    def opts(self) -> tuple[Opt, ...]:
+        """The opts that this VEN has stated: schedules, and opts to events."""
+        return tuple(self._session.state.opts.values()) if self._session else ()
+
+    @property
+    def values_now(self) -> tuple[Value, ...]:
+        """Every signal value that holds now, by this VEN's own clock; what is to be followed first stands first."""
+        return self._session.values_now(clocks()) if self._session else ()
+
+    def value_now(self, signal_name: str, *, market_context: str | None = None) -> Value | None:
+        """The value of a signal that is to be followed now, ``None`` without one: see ``VenSession.value_now``."""
+        return self._session.value_now(signal_name, clocks(), market_context=market_context) if self._session else None
+
+    @property
+    def app(self) -> VtnApp:
+        """The services of this VEN as a plain ASGI application, for a VTN that pushes (``push_url``)."""
+        return self._endpoint.app
 
     def notifications(self, *, limit: int = NOTES) -> Notes:
         """The typed face: everything that happens, as frozen objects, from now on.
@@ -275,58 +371,24 @@ class OpenADRClient(ReportOffers):
             raise LocalError("the client is not running")
         return self._driver
 
+    async def _call(self, something: Input) -> tuple[Output, ...]:
+        return await self._running().call(something)
+
     def _notified(self, notification: Notification) -> None:
         for reader in tuple(self._readers):
             reader.put(notification)
         driver = self._running()
-        if isinstance(notification, DecisionNeeded):
+        if self._news is not None and self._application.wants(notification):
+            self._news.send_nowait(notification)
+        elif isinstance(notification, DecisionNeeded):
             driver.start(self._decide, driver, notification)
         elif isinstance(notification, EventCancelled) and notification.implied:
-            driver.start(self._tell_cancelled, notification)
+            driver.start(self._application.tell_cancelled, notification)
         elif isinstance(notification, ReportDue):
             driver.start(self._collect, driver, notification)
 
     async def _decide(self, driver: VenDriver, question: DecisionNeeded) -> None:
-        """Ask the handler; whatever it does, there is a decision, and only about this event."""
-        descriptor = question.event.ei_event.event_descriptor
-        opt, reason = question.default, ""
-        handler = self._handler(question.change)
-        if handler is not None:
-            try:
-                answer = await call(handler, event_dict(question.event))
-                if answer in tuple(OptType):
-                    opt = OptType(answer)
-                else:
-                    reason = f"the handler returned {answer!r} instead of 'optIn' or 'optOut'"
-            except Exception as error:  # the application's code: anything can come out of it
-                reason = f"the handler raised {type(error).__name__}: {error}"
-        failed = bool(reason)
-        if failed:
-            opt = OptType.OPT_OUT
-            logger.error("opting out of event %r: %s", descriptor.event_id, reason)
-        driver.put(
-            Decide(
-                event_id=descriptor.event_id,
-                modification_number=descriptor.modification_number,
-                opt_type=opt,
-                reason="the VEN could not decide" if failed else "",
-                failed=failed,
-            )
-        )
-
-    def _handler(self, change: Change) -> Handler | None:
-        if change in (Change.MODIFIED, Change.CANCELLED):
-            return self._handlers.get("on_update_event") or self._handlers.get("on_event")
-        return self._handlers.get("on_event")
-
-    async def _tell_cancelled(self, notification: EventCancelled) -> None:
-        """An event that is no longer distributed: the handler is told, and nobody waits for its answer."""
-        handler = self._handler(Change.CANCELLED)
-        if handler is not None:
-            try:
-                await call(handler, event_dict(notification.event))
-            except Exception as error:  # the application's code: anything can come out of it
-                logger.error("the handler raised %s for a cancelled event: %s", type(error).__name__, error)
+        driver.put(await self._application.decide(question))
 
     async def _collect(self, driver: VenDriver, due: ReportDue) -> None:
         """Ask the callbacks of all data points at the same time; who fails gets a placeholder (R318)."""
@@ -343,37 +405,3 @@ class OpenADRClient(ReportOffers):
             for r_id in due.r_ids:
                 tasks.start_soon(ask, r_id)
         driver.put(ProvideReport(report_request_id=due.report_request_id, at=due.at, readings=tuple(readings)))
-
-    async def _hook(self, name: str, *args: Any) -> None:
-        for hook in self._hooks[name]:
-            try:
-                await call(hook, *args)
-            except Exception as error:  # the application's code: anything can come out of it
-                logger.error("the hook %s raised %s: %s", name, type(error).__name__, error)
-
-    def _hooked(self) -> bool:
-        return any(self._hooks.values())
-
-
-class _Watched:
-    """A carrier that shows every message to the hooks."""
-
-    def __init__(self, carrier: HttpCarrier, client: OpenADRClient) -> None:
-        self._carrier = carrier
-        self._client = client
-
-    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
-        hook = self._client._hook
-        if not self._client._hooked():
-            return await self._carrier.post(service, data, timeout_s)
-        await hook("before_send_xml", data.decode())
-        reply = await self._carrier.post(service, data, timeout_s)
-        text = reply.data.decode("utf-8", "replace")
-        for name in ("after_receive_xml", "before_schema_validation", "before_parse_xml"):
-            await hook(name, text)
-        try:
-            payload = decode(reply.data).payload
-        except RemoteError:
-            return reply  # the session will say what is wrong with it
-        await hook("after_parse_xml", type(payload).__element__.partition(":")[2], payload)
-        return reply

@@ -1,7 +1,7 @@
 """The anyio pump for a VEN session, under asyncio and trio.
 
-It stands alone as the whole of an adapter: read the clocks, hand inputs in, carry out outputs, sleep until the next
-timer.
+It stands alone as the whole of an adapter: read the clocks, hand inputs in, save what must not be lost, carry out
+outputs, sleep until the next timer.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 import anyio
 import anyio.abc
+import anyio.to_thread
 
 from oadr_core import LocalError
 from oadr_core.engine import (
@@ -24,6 +25,7 @@ from oadr_core.engine import (
     Now,
     Output,
     ReplyArrived,
+    SaveState,
     SendRequest,
     Tick,
 )
@@ -31,6 +33,7 @@ from oadr_core.ven import VenSession
 
 from .http import CarrierError, Reply
 from .log import log, logger
+from .stores import Store
 
 PAUSE_AFTER_ERROR_S: Final = 1.0
 LONGEST_SLEEP_S: Final = 60.0
@@ -49,25 +52,66 @@ class Carrier(Protocol):
         """Send a message to a service; raise ``CarrierError`` when there is no reply."""
 
 
+_ENDED: Final = "the client has stopped"
+
+
+class _Call:
+    """An input whose giver waits for what comes of it."""
+
+    def __init__(self, something: Input) -> None:
+        self.input = something
+        self.done = anyio.Event()
+        self.outputs: tuple[Output, ...] = ()
+        self.error: LocalError | None = None
+
+
 class VenDriver:
     """Runs one session on one carrier.
 
     ``notify`` is called for each notification, in order; it must not block, and may use ``start`` for work of its
-    own.
+    own. ``store`` keeps what the session must not forget: nothing is carried out before it is saved.
     """
 
-    def __init__(self, session: VenSession, carrier: Carrier, notify: Callable[[Notification], None]) -> None:
+    def __init__(
+        self,
+        session: VenSession,
+        carrier: Carrier,
+        notify: Callable[[Notification], None],
+        *,
+        store: Store | None = None,
+    ) -> None:
         self.session = session
         self._carrier = carrier
         self._notify = notify
-        self._send, self._inbox = anyio.create_memory_object_stream[Input](math.inf)
+        self._store = store
+        self._send, self._inbox = anyio.create_memory_object_stream[Input | _Call](math.inf)
         self._tasks: anyio.abc.TaskGroup | None = None
         self._scopes: dict[int, anyio.CancelScope] = {}
         self._failed = False
+        self._calls: set[_Call] = set()
 
     def put(self, something: Input) -> None:
         """Hand an input in; from the thread of the loop only."""
         self._send.send_nowait(something)
+
+    async def call(self, something: Input) -> tuple[Output, ...]:
+        """Hand an input in, and wait until what comes of it is saved and carried out.
+
+        Raises :class:`~oadr_core.LocalError` when the session does not take it, or when the driver has ended.
+        """
+        call = _Call(something)
+        try:
+            self._send.send_nowait(call)
+        except anyio.ClosedResourceError:
+            raise LocalError(_ENDED) from None
+        self._calls.add(call)
+        try:
+            await call.done.wait()
+        finally:
+            self._calls.discard(call)
+        if call.error is not None:
+            raise call.error
+        return call.outputs
 
     def start(self, function: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
         """Start a task that lives no longer than :meth:`run`."""
@@ -75,12 +119,25 @@ class VenDriver:
         self._tasks.start_soon(function, *args)
 
     async def run(self) -> None:
-        """Pump until cancelled; all exchanges and tasks end with it."""
-        async with self._send, self._inbox, anyio.create_task_group() as self._tasks:
-            while True:
-                self._step(await self._next_input())
+        """Pump until cancelled; all exchanges and tasks end with it.
 
-    async def _next_input(self) -> Input:
+        Raises ``OSError`` when the store cannot save any more: then nothing is done that would be forgotten.
+        """
+        try:
+            async with self._send, self._inbox, anyio.create_task_group() as self._tasks:
+                while True:
+                    something = await self._next_input()
+                    if isinstance(something, _Call):
+                        await self._answer(something)
+                    else:
+                        await self._tolerant_step(something)
+        finally:
+            for call in self._calls:
+                if not call.done.is_set():
+                    call.error = LocalError(_ENDED)
+                    call.done.set()
+
+    async def _next_input(self) -> Input | _Call:
         now = clocks()
         timer = self.session.next_timer(now)
         if self._failed:  # an input that is refused again and again must not become a busy loop
@@ -90,16 +147,35 @@ class VenDriver:
             return await self._inbox.receive()
         return Tick()
 
-    def _step(self, something: Input) -> None:
+    async def _answer(self, call: _Call) -> None:
+        try:
+            call.outputs = await self._step(call.input)
+        except LocalError as error:
+            call.error = error
+        call.done.set()
+
+    async def _tolerant_step(self, something: Input) -> None:
         self._failed = False
         try:
-            outputs = self.session.handle(something, clocks())
+            await self._step(something)
         except LocalError as error:
             logger.error("%s was not accepted: %s", type(something).__name__, error)
             self._failed = True
-            return
+
+    async def _step(self, something: Input) -> tuple[Output, ...]:
+        outputs = self.session.handle(something, clocks())
         for output in outputs:
-            self._carry_out(output)
+            if isinstance(output, SaveState):
+                await self._save(output)
+            else:
+                self._carry_out(output)
+        return outputs
+
+    async def _save(self, output: SaveState) -> None:
+        """A commit waits for the disk, so it has a thread; the next input waits for it."""
+        if self._store is not None:
+            changes = {record.key: record.data() for record in output.records}
+            await anyio.to_thread.run_sync(self._store.commit, changes)
 
     def _carry_out(self, output: Output) -> None:
         if isinstance(output, SendRequest):

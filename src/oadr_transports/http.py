@@ -16,7 +16,10 @@ import httpx2
 from oadr_core import DEFAULT_LIMITS
 from oadr_core.engine import Failure
 
+from .tls import explain
+
 CONTENT_TYPE: Final = "application/xml"
+_AFTER_CONNECTING: Final = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
 
 
 @attrs.frozen
@@ -50,7 +53,7 @@ class HttpCarrier:
 
     async def __aenter__(self) -> Self:
         # The TLS context is loaded once; without one httpx2 would load the trust store even for plain http.
-        verify = self._tls if self._tls is not None else self._url.startswith("https:")
+        verify = self._tls if self._tls is not None else httpx2.URL(self._url).scheme != "http"
         self._client = httpx2.AsyncClient(
             verify=verify, headers={"Content-Type": CONTENT_TYPE, "Accept": CONTENT_TYPE}, timeout=None
         )
@@ -76,7 +79,9 @@ class HttpCarrier:
         except httpx2.DecodingError as error:
             raise CarrierError(Failure.UNREADABLE, f"the reply cannot be decompressed: {error}") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-            raise CarrierError(Failure.UNREACHABLE, _cause(error)) from None
+            established = self._tls is not None and isinstance(error, _AFTER_CONNECTING)
+            text = f"no connection: {explain(error, established=established)}"
+            raise CarrierError(Failure.UNREACHABLE, text) from None
 
     async def _read(self, response: Any) -> bytes:
         """The body, up to the limit: a peer must not fill the memory."""
@@ -92,13 +97,3 @@ class HttpCarrier:
 def _retry_after(response: Any) -> float | None:
     text = response.headers.get("retry-after", "")
     return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
-
-
-def _cause(error: BaseException) -> str:
-    """A text that is never empty: the innermost cause says most."""
-    innermost: BaseException = error
-    while (inner := innermost.__cause__ or innermost.__context__) is not None:
-        innermost = inner
-    text = str(error) or str(innermost) or type(innermost).__name__
-    said = str(innermost)
-    return f"no connection: {text}" + (f" ({said})" if said and said not in text else "")

@@ -16,8 +16,15 @@ from oadr_core.ven import (
     EventCancelled,
     EventChanged,
     EventReceived,
+    EventRefused,
+    EventsOverlap,
     EventStatusChanged,
+    IntervalStarted,
+    OptAccepted,
     OptDelivered,
+    OptPosted,
+    OptRefused,
+    OptWithdrawn,
     Registered,
     RegistrationEnded,
     RegistrationRefused,
@@ -63,6 +70,12 @@ def _retry(seconds: float | None) -> str:
     return "" if seconds is None else f"; next try in {seconds:.0f} s" if seconds >= 1 else "; next try at once"
 
 
+def _stage(change: EventStatusChanged) -> str:
+    """What the state does not say already."""
+    said = {"notified": ", the notification period has begun", "rampUp": ", ramping up", "recovery": ", recovering"}
+    return said.get(change.stage, "")
+
+
 def _event(notification: Any) -> str:
     descriptor = notification.event.ei_event.event_descriptor
     return f"event {descriptor.event_id!r} (modification {descriptor.modification_number})"
@@ -88,9 +101,22 @@ _WORDS: Final[dict[type[Notification], tuple[int, Callable[[Any], str]]]] = {
     EventReceived: (_INFO, lambda n: f"new {_event(n)}"),
     EventChanged: (_INFO, lambda n: f"changed {_event(n)}"),
     EventCancelled: (_INFO, lambda n: f"cancelled {_event(n)}{', no longer distributed' if n.implied else ''}"),
-    EventStatusChanged: (_INFO, lambda n: f"event {n.event_id!r} is {n.status}"),
+    EventRefused: (_WARNING, lambda n: f"refused {_event(n)} with {n.code}: {n.text}"),
+    EventsOverlap: (_INFO, lambda n: f"events {n.event_id!r} and {n.other_id!r} of one market context overlap"),
+    EventStatusChanged: (_INFO, lambda n: f"event {n.event_id!r} is {n.status}{_stage(n)}"),
+    IntervalStarted: (
+        _INFO,
+        lambda n: (
+            f"{n.signal_name} is {n.value} from {n.at:%H:%M:%S}{f' until {n.until:%H:%M:%S}' if n.until else ''} UTC, "
+            f"{_event(n)}"
+        ),
+    ),
     DecisionNeeded: (_DEBUG, lambda n: f"a decision about {_event(n)} is needed"),
     OptDelivered: (_INFO, lambda n: f"{n.opt_type} to event {n.event_id!r} has reached the VTN"),
+    OptPosted: (_DEBUG, lambda n: f"{n.opt_type}, opt {n.opt_id!r}, is on its way"),
+    OptAccepted: (_INFO, lambda n: f"the VTN has taken {n.opt_type}, opt {n.opt_id!r}"),
+    OptRefused: (_WARNING, lambda n: f"the VTN refused opt {n.opt_id!r}: {n.code} {n.text}"),
+    OptWithdrawn: (_INFO, lambda n: f"opt {n.opt_id!r} is taken back"),
     ReportRequested: (
         _INFO,
         lambda n: (

@@ -47,6 +47,11 @@ class Notes:
         self._open = False
         self._news.set()
 
+    @property
+    def waiting(self) -> int:
+        """How many notifications wait to be read."""
+        return len(self._waiting)
+
     def put(self, note: Notification) -> None:
         """Add a notification; never waits."""
         if len(self._waiting) >= self._limit:

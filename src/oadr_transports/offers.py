@@ -7,9 +7,9 @@ call.
 from __future__ import annotations
 
 import inspect
-import secrets
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Any, Final
 
 import attrs
@@ -119,7 +119,7 @@ class ReportOffers:
         status = name == ReportName.TELEMETRY_STATUS
         if measurement is None and not status:
             raise LocalError("a measurement such as 'voltage' or 'powerReal' is expected", path="measurement")
-        specifier = report_specifier_id or self._shared(name, collection) or secrets.token_hex(16)
+        specifier = report_specifier_id or self._shared(name, collection) or _made(name, collection, len(self._offers))
         offer = self._offers.setdefault(
             specifier, _Offer(report_name=name, duration=kept, collection=collection, points=[])
         )
@@ -127,7 +127,7 @@ class ReportOffers:
             raise LocalError(
                 f"report {specifier!r} is a {offer.collection} {offer.report_name}", path="report_specifier_id"
             )
-        chosen = r_id or secrets.token_hex(8)
+        chosen = r_id or _made(specifier, resource_id, measurement, len(offer.points))
         if any(point.description.r_id == chosen for point in offer.points):
             raise LocalError(f"report {specifier!r} has {chosen!r} already", path="r_id", rule="R308")
         description = ReportDescription(
@@ -191,6 +191,11 @@ class ReportOffers:
         else:
             result = await call(point.callback)
         return list(_readings(r_id, result))
+
+
+def _made(*what: object) -> str:
+    """The same identifier each time the same reports are offered: a restart is no reason to offer them anew."""
+    return blake2b("\x1f".join(map(str, what)).encode(), digest_size=16).hexdigest()
 
 
 def _readings(r_id: str, result: Any) -> Iterable[Reading]:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from oadr_core import LocalError
-from oadr_core.security import fingerprint
+from oadr_core.security import fingerprint, normal_fingerprint
+from oadr_core.security.fingerprints import matches
 
 StrPath: TypeAlias = str | os.PathLike[str]
 
@@ -49,17 +50,22 @@ def client_context(
     ca_file: StrPath | None = None,
     check_hostname: bool = True,
     level: Level = Level.COMPATIBLE,
+    *,
+    fingerprints: Sequence[str] = (),
 ) -> ssl.SSLContext:
     """The context of a client: a VEN that polls, or a VTN that pushes.
 
     ``cert`` and ``key`` are PEM files (``key`` may be left out when ``cert`` holds both), ``passphrase`` opens an
     encrypted key. ``ca_file`` has the authorities that the server's certificate must come from, PEM or DER; without
     it, those of the system count. ``check_hostname`` may be off where the fingerprint is the identity, as when a VTN
-    pushes to a VEN; the chain is checked all the same.
+    pushes to a VEN; the chain is checked all the same. ``fingerprints``: a server whose certificate has none of these
+    is refused before anything is sent to it.
 
     Raises :class:`~oadr_core.LocalError`, which names the file.
     """
     context = _context(ssl.PROTOCOL_TLS_CLIENT, level)
+    if fingerprints:
+        _pin(context, tuple(normal_fingerprint(each) for each in fingerprints))
     context.check_hostname = check_hostname
     if ca_file is None:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
@@ -111,8 +117,12 @@ def peer_fingerprint(connection: ssl.SSLObject | ssl.SSLSocket | None) -> str | 
     return fingerprint(der) if der else None
 
 
-def explain(error: BaseException) -> str:
-    """One line for people about a connection that failed: what it is and, where known, what to do. Never empty."""
+def explain(error: BaseException, *, established: bool = False) -> str:
+    """One line for people about a connection that failed: what it is and, where known, what to do. Never empty.
+
+    ``established``: it was a TLS connection, and to our eyes its handshake was done. In TLS 1.3 a client learns only
+    then that its certificate is refused, and often sees nothing but the end of the connection.
+    """
     for each in _causes(error):
         if isinstance(each, ssl.SSLCertVerificationError):
             return f"the peer's certificate is not accepted: {getattr(each, 'verify_message', '') or _said(each)}"
@@ -122,7 +132,9 @@ def explain(error: BaseException) -> str:
             known = _REASONS.get(_said(each))
             return f"{known} ({_said(each)})" if known else f"TLS failed: {_said(each)}"
     last = _causes(error)[-1]
-    return str(error) or str(last) or type(last).__name__
+    text, cause = str(error), str(last)
+    said = f"{text} ({cause})" if text and cause not in text else text or cause or type(last).__name__
+    return f"{said}; {_HUNG_UP}" if established else said
 
 
 _HUNG_UP: Final = "the peer hung up in the middle: perhaps it wants another client certificate, or one at all"
@@ -176,6 +188,29 @@ def _context(side: Any, level: Level) -> ssl.SSLContext:
     except ssl.SSLError as error:
         raise LocalError(f"this OpenSSL has none of the suites of {level}: {_said(error)}", path="level") from None
     return context
+
+
+def _pin(context: ssl.SSLContext, trusted: tuple[str, ...]) -> None:
+    """Every connection of the context, whoever makes it, is one with a server that has a trusted fingerprint."""
+
+    class PinnedObject(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            super().do_handshake()
+            _check_pin(self.getpeercert(binary_form=True), trusted)
+
+    class PinnedSocket(ssl.SSLSocket):
+        def do_handshake(self, block: bool = False) -> None:
+            super().do_handshake(block)
+            _check_pin(self.getpeercert(binary_form=True), trusted)
+
+    context.sslobject_class = PinnedObject
+    context.sslsocket_class = PinnedSocket
+
+
+def _check_pin(der: bytes | None, trusted: tuple[str, ...]) -> None:
+    if not der or not any(matches(each, der) for each in trusted):
+        seen = fingerprint(der) if der else "missing"
+        raise ssl.SSLCertVerificationError(f"its fingerprint is {seen}, and {' or '.join(trusted)} is expected")
 
 
 def _load_authorities(context: ssl.SSLContext, ca_file: StrPath) -> None:

@@ -8,16 +8,16 @@ commands in, wakes for timers, and passes on what happened. Everything else is i
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+import ssl
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
 
-import anyio
 import attrs
 
-from oadr_core.engine import Input, Notification, Now, Output, RequestArrived, SendReply, Tick
+from oadr_core.engine import Input, Output
 from oadr_core.errors import LocalError
 from oadr_core.model import EiEvent, ResponseRequired, SignalName, SignalType
 from oadr_core.vtn import (
@@ -31,6 +31,7 @@ from oadr_core.vtn import (
     ModifyEvent,
     PublishEvent,
     ReportRequestMade,
+    SetGroup,
     StopReports,
     VenState,
     VtnConfig,
@@ -42,27 +43,39 @@ from oadr_core.vtn import (
 
 from .asgi import BASE_PATH, VtnApp
 from .notes import Notes
-from .vtn_log import log, logger
+from .peers import CLIENT_CERT
+from .stores import SqliteStore, Store
+from .tls import Level, StrPath
+from .vtn_channel import Channel
+from .vtn_pump import Pump, Transcript
+from .vtn_push import pushing
 
 if TYPE_CHECKING:
+    from oadr_core.security import Signer, Trust
+
     from .server import Server
 
-LONGEST_SLEEP_S: Final = 60.0
-"""A wall clock that jumps is noticed after so long."""
 NOTES: Final = 10_000
 """Notifications that wait for one slow reader: minutes of a busy server, some megabytes."""
-
-Transcript = Callable[[str, str, bytes], None]
-"""Sees every message: ``received`` or ``sent``, the service, and the bytes."""
 
 
 class Vtn:
     """A VTN.
 
-    ``vtn_id`` and the other keywords are those of :class:`~oadr_core.vtn.VtnConfig`. ``vens``: who may
-    register, as names or a mapping of names to venIDs; without it everyone may. ``base_path`` is where the
-    services stand; ``key`` is the source of all identifiers, random when not given; ``transcript`` sees every
-    message.
+    ``vtn_id`` and the keywords that are not explained here are those of :class:`~oadr_core.vtn.VtnConfig`. ``vens``:
+    who may register, as names or a mapping of names to venIDs; without it everyone may. ``base_path`` is where the
+    services stand; ``seed`` is the source of all identifiers, random when not given; ``transcript`` sees every
+    message. ``state`` is where everything is kept, so that a VTN that is killed goes on where it was: the path of a
+    database, or a :class:`~oadr_transports.stores.Store`; without it nothing outlives the process. With a state, close
+    the VTN when it is not needed any more (:meth:`close`, or ``with``).
+
+    The secure channel: ``cert`` and ``key`` are PEM files, for TLS and for signing, or lists of them (the profile
+    wants an RSA and an elliptic-curve certificate; the first signs), ``passphrase`` opens the keys. ``ca_file`` has the
+    authorities that the VENs' certificates must come from. Every message is bound to the certificate that it came with,
+    unless ``identity="insecure"`` asks for less. ``trusted_proxies`` are addresses of proxies that end TLS and hand the
+    certificate on in ``client_cert_header`` (see :class:`~oadr_transports.peers.Peers`). ``disable_signature``: replies
+    are not signed; ``require_signature``: unsigned messages are refused (R514). ``tls_level``: which versions and
+    suites, see :class:`~oadr_transports.tls.Level`.
 
     All methods are for the thread of the event loop. Raises :class:`~oadr_core.errors.LocalError` for wrong
     values.
@@ -74,39 +87,75 @@ class Vtn:
         vtn_id: str,
         vens: Mapping[str, str | None] | Iterable[str] | None = None,
         base_path: str = BASE_PATH,
-        key: bytes | None = None,
+        seed: bytes | None = None,
+        state: Store | StrPath | None = None,
         transcript: Transcript | None = None,
+        cert: StrPath | Sequence[StrPath] | None = None,
+        key: StrPath | Sequence[StrPath] | None = None,
+        passphrase: str | bytes | None = None,
+        ca_file: StrPath | None = None,
+        disable_signature: bool = False,
+        require_signature: bool = False,
+        trusted_proxies: Iterable[str] = (),
+        client_cert_header: str = CLIENT_CERT,
+        tls_level: Level = Level.COMPATIBLE,
         **config: Any,
     ) -> None:
         if vens is not None:
             config["admitted"] = admitted(vens)
         self.base_path = base_path
-        self.transcript = transcript
-        self._session = VtnSession(_config(vtn_id=vtn_id, **config), key=key or os.urandom(32))
-        self._readers: set[Notes] = set()
-        self._exchange = 0
-        self._wake: anyio.Event | None = None
+        checked = _config(vtn_id=vtn_id, **config)
+        self._channel = Channel(
+            cert=cert,
+            key=key,
+            passphrase=passphrase,
+            ca_file=ca_file,
+            disable_signature=disable_signature,
+            require_signature=require_signature,
+            trusted_proxies=trusted_proxies,
+            client_cert_header=client_cert_header,
+            tls_level=tls_level,
+        )
+        peers = self._channel.peers()
+        self._store = SqliteStore(state) if isinstance(state, (str, os.PathLike)) else state
+        session = _session(
+            checked, self._store, seed=seed, signer=self._channel.signer(), trust=self._channel.trust(checked)
+        )
+        self._pump = Pump(
+            session, store=self._store, push=pushing(self._channel.push_context), transcript=transcript
+        )
         self.app = VtnApp(
-            self._answer, base_path=base_path, limit=self.config.limits.document.bytes, lifespan=self.running
+            self._pump.answer,
+            identify=peers.fingerprint,
+            base_path=base_path,
+            limit=self.config.limits.document.bytes,
+            lifespan=self.running,
         )
         """The services as a plain ASGI application, for any server or framework."""
 
     # --- running ----------------------------------------------------------------------------------------------------
 
-    def serve(self, *, host: str = "127.0.0.1", port: int = 0, **options: Any) -> AbstractAsyncContextManager[Server]:
+    def serve(
+        self, *, host: str = "127.0.0.1", port: int = 0, tls: bool | None = None, **options: Any
+    ) -> AbstractAsyncContextManager[Server]:
         """Serve while the block lasts; it begins when the server listens. ``port`` 0 takes a free one.
 
-        The block gets an object with ``host``, ``port`` and ``url``, the URL that VENs need. ``options`` go
-        to ``uvicorn.Config``. Needs asyncio.
+        With a certificate it serves TLS and demands a certificate of every client, unless trusted proxies do that;
+        ``tls`` ``True`` or ``False`` says otherwise. The block gets an object with ``host``, ``port`` and ``url``, the
+        URL that VENs need. ``options`` go to ``uvicorn.Config``. Needs asyncio. Raises
+        :class:`~oadr_core.errors.LocalError` where no VEN could ever be known.
         """
-        return self._serve(host, port, options)
+        return self._serve(host, port, self._channel.context(self.config, tls), options)
 
     @asynccontextmanager
-    async def _serve(self, host: str, port: int, options: dict[str, Any]) -> AsyncIterator[Server]:
+    async def _serve(
+        self, host: str, port: int, context: ssl.SSLContext | None, options: dict[str, Any]
+    ) -> AsyncIterator[Server]:
         from .server import serve
 
-        async with self.running(), serve(self.app, host=host, port=port, base_path=self.base_path, **options) as server:
-            yield server
+        server = serve(self.app, host=host, port=port, base_path=self.base_path, tls=context, **options)
+        async with self.running(), server as listening:
+            yield listening
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -115,28 +164,37 @@ class Vtn:
         :meth:`serve` does this, and so does :attr:`app` under a server that runs its lifespan. An application
         that mounts :attr:`app` in a framework enters this itself. Within another one it does nothing.
         """
-        if self._wake is not None:
+        if not self._pump.is_running:
+            self._channel.announce(self.config)
+        async with self._pump.running():
             yield
-            return
-        self._wake = anyio.Event()
-        try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._keep_time)
-                yield
-                tasks.cancel_scope.cancel()
-        finally:
-            self._wake = None
 
-    async def _keep_time(self) -> None:
-        while True:
-            now = _now()
-            timer = self._session.next_timer(now)
-            if timer is not None and timer <= now.mono:
-                self._handle(Tick(), now)
-                continue
-            self._wake = anyio.Event()
-            with anyio.move_on_after(LONGEST_SLEEP_S if timer is None else min(timer - now.mono, LONGEST_SLEEP_S)):
-                await self._wake.wait()
+    def close(self) -> None:
+        """Release the state, if there is one; whatever was answered is in it."""
+        if self._store is not None:
+            self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Of the certificates of this VTN: what VENs may check."""
+        return tuple(each.fingerprint for each in self._channel.own)
+
+    @property
+    def transcript(self) -> Transcript | None:
+        """What sees every message."""
+        return self._pump.transcript
+
+    @transcript.setter
+    def transcript(self, transcript: Transcript | None) -> None:
+        self._pump.transcript = transcript
 
     def notifications(self, *, limit: int = NOTES) -> Notes:
         """Everything that happens from now on, to be iterated: ``async with vtn.notifications() as notes:
@@ -145,7 +203,7 @@ class Vtn:
         Every reader gets every notification. One that lags by more than ``limit`` loses the oldest, with a
         warning.
         """
-        return Notes(limit, self._readers)
+        return Notes(limit, self._pump.readers)
 
     # --- events -----------------------------------------------------------------------------------------------------
 
@@ -158,6 +216,7 @@ class Vtn:
         dtstart: datetime | None = None,
         intervals: Iterable[tuple[timedelta, float]] | None = None,
         ven_ids: Iterable[str] | None = None,
+        groups: Iterable[str] = (),
         response_required: ResponseRequired | str = ResponseRequired.ALWAYS,
         **details: Any,
     ) -> str:
@@ -166,8 +225,8 @@ class Vtn:
         Either a whole ``event``, or one signal: ``dtstart`` (aware), ``intervals`` (pairs of duration and
         value), and the ``details`` of :func:`~oadr_core.vtn.build_event`: ``market_context``, ``item_base``,
         ``currency``, ``priority``, ``notification``, ``ramp_up``, ``recovery``, ``start_after``,
-        ``test_event``, ``vtn_comment``, ``event_id``, ``targets``. ``ven_ids``: for these VENs only.
-        ``response_required``: ``always`` or ``never`` (R12).
+        ``test_event``, ``vtn_comment``, ``event_id``, ``targets``. ``ven_ids``
+        and ``groups``: for these VENs only. ``response_required``: ``always`` or ``never`` (R12).
 
         Raises :class:`~oadr_core.errors.LocalError`, which names the field and the rule.
         """
@@ -185,6 +244,7 @@ class Vtn:
             event=event,
             response_required=response_required,  # type: ignore[arg-type]  # checked by the session
             ven_ids=None if ven_ids is None else tuple(ven_ids),
+            groups=tuple(groups),
         )
         [published] = [note for note in self._handle(command) if isinstance(note, EventPublished)]
         return published.event_id
@@ -247,11 +307,22 @@ class Vtn:
         """Ask a VEN, by its next poll, to register again under its registration."""
         self._handle(AskReregistration(ven_id=ven_id))
 
-    def cancel_registration(self, ven_id: str) -> None:
-        """End a registration, by the next poll of the VEN; ``VenUnregistered`` tells that it is done
-        (R407).
+    def cancel_registration(self, ven_id: str, *, at_once: bool = False) -> None:
+        """End a registration, by the next message to the VEN, or ``at_once`` and without a word to it;
+        ``VenUnregistered`` tells that it is done (R407).
         """
-        self._handle(EndRegistration(ven_id=ven_id))
+        self._handle(EndRegistration(ven_id=ven_id, at_once=at_once))
+
+    @property
+    def groups(self) -> Mapping[str, tuple[str, ...]]:
+        """The venIDs of each group."""
+        return self._session.groups
+
+    def set_group(self, group: str, ven_ids: Iterable[str]) -> None:
+        """Name some VENs as a group for events; without VENs it is no more. Raises
+        :class:`~oadr_core.errors.LocalError` for what is no VEN.
+        """
+        self._handle(SetGroup(group=group, ven_ids=tuple(ven_ids)))
 
     def request_report(
         self,
@@ -294,31 +365,22 @@ class Vtn:
         """What the VTN was told at the beginning."""
         return self._session.config
 
-    def _answer(self, service: str, data: bytes) -> SendReply:
-        self._exchange += 1
-        self._record("received", service, data)
-        outputs = self._handle(RequestArrived(exchange=self._exchange, service=service, data=data))
-        [reply] = [output for output in outputs if isinstance(output, SendReply)]
-        self._record("sent", service, reply.data)
-        return reply
+    @property
+    def _session(self) -> VtnSession:
+        return self._pump.session
 
-    def _handle(self, something: Input, now: Now | None = None) -> tuple[Output, ...]:
-        outputs = self._session.handle(something, now or _now())
-        for output in outputs:
-            if isinstance(output, Notification):
-                log(output)
-                for reader in tuple(self._readers):
-                    reader.put(output)
-        if self._wake is not None and not isinstance(something, RequestArrived):
-            self._wake.set()
-        return outputs
+    def _handle(self, command: Input) -> tuple[Output, ...]:
+        return self._pump.tell(command)
 
-    def _record(self, direction: str, service: str, data: bytes) -> None:
-        if self.transcript is not None and data:
-            try:
-                self.transcript(direction, service, data)
-            except Exception as error:  # the application's code: it must not cost a VEN its answer
-                logger.error("the transcript raised %s: %s", type(error).__name__, error)
+
+def _session(
+    config: VtnConfig, store: Store | None, *, seed: bytes | None, signer: Signer | None, trust: Trust | None
+) -> VtnSession:
+    """A session from what is in the store, or a new one."""
+    records = {} if store is None else store.load()
+    if records:
+        return VtnSession.restore(config, records, signer=signer, trust=trust)
+    return VtnSession(config, key=seed or os.urandom(32), signer=signer, trust=trust)
 
 
 def _config(**fields: Any) -> VtnConfig:
@@ -327,7 +389,3 @@ def _config(**fields: Any) -> VtnConfig:
         if name not in known:
             raise LocalError(f"one of {', '.join(known)} is expected, not {name!r}", path="Vtn")
     return VtnConfig(**fields)
-
-
-def _now() -> Now:
-    return Now(time.monotonic(), datetime.now(UTC))

@@ -15,6 +15,7 @@ from oadr_core.errors import shown
 from oadr_core.vtn import (
     EventDelivered,
     EventPublished,
+    EventsOverlap,
     EventStatusChanged,
     OptReceived,
     OptScheduleCancelled,
@@ -67,6 +68,10 @@ _WORDS: Final[dict[type[Notification], tuple[int, Callable[[Any], str]]]] = {
     ),
     EventPublished: (_INFO, lambda n: f"event {n.event_id!r} (modification {n.modification_number}) is published"),
     EventStatusChanged: (_INFO, lambda n: f"event {n.event_id!r} is {n.status}"),
+    EventsOverlap: (
+        _WARNING,
+        lambda n: f"event {n.event_id!r} overlaps {', '.join(map(repr, n.others))} in the same program (R18)",
+    ),
     EventDelivered: (
         _DEBUG,
         lambda n: f"event {n.event_id!r} (modification {n.modification_number}) was handed to {shown(n.ven_id)}",

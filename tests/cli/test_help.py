@@ -9,7 +9,28 @@ import pytest
 
 from oadr_transports.cli.app import run
 
-COMMANDS = [["demo"], ["ven", "run"], ["vtn", "serve"], ["inspect"], ["validate"]]
+COMMANDS = [
+    ["demo"],
+    ["ven", "run"],
+    ["vtn", "serve"],
+    ["vtn", "event", "create"],
+    ["vtn", "event", "modify"],
+    ["vtn", "event", "cancel"],
+    ["vtn", "event", "list"],
+    ["vtn", "event", "show"],
+    ["vtn", "ven", "list"],
+    ["vtn", "ven", "show"],
+    ["vtn", "ven", "reregister"],
+    ["vtn", "ven", "cancel"],
+    ["vtn", "group", "list"],
+    ["vtn", "group", "set"],
+    ["inspect"],
+    ["validate"],
+    ["doctor"],
+    ["cert", "generate"],
+    ["cert", "show"],
+    ["fingerprint"],
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -25,7 +46,7 @@ def test_the_first_help_names_every_command(capsys: pytest.CaptureFixture[str]) 
     assert run(["--help"]) == 0
     said = capsys.readouterr().out
     for command in COMMANDS:
-        assert f"oadr {' '.join(command)}" in said
+        assert f"oadr {' '.join(command[:2])}" in said
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,11 +55,12 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_help_imports_nothing_heavy() -> None:
+    heavy = "anyio asyncio cryptography h11 httpx2 uvicorn rich lxml oadr_core".split()
     code = (
         "import sys\n"
         "from oadr_transports.cli.app import run\n"
         "assert run(['--help']) == 0\n"
-        "print(*sorted({'anyio', 'asyncio', 'httpx2', 'uvicorn', 'rich', 'lxml', 'oadr_core'} & set(sys.modules)))"
+        f"print(*sorted(set({heavy}) & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.splitlines()[-1] == ""
@@ -51,6 +73,10 @@ def test_help_imports_nothing_heavy() -> None:
         ("rich", "cli", ["demo"]),
         ("httpx2", "cli", ["ven", "run", "--ven-name", "v", "--vtn-url", "http://127.0.0.1:1"]),
         ("uvicorn", "cli", ["vtn", "serve", "--port", "0"]),
+        ("starlette", "cli", ["vtn", "serve", "--port", "0"]),
+        ("httpx2", "cli", ["vtn", "event", "list", "--admin", "http://127.0.0.1:1", "--token", "0123456789abcdef"]),
+        ("h11", "cli", ["doctor", "http://127.0.0.1:1"]),
+        ("cryptography", "security", ["cert", "generate", "--out", "/no/such"]),
     ],
 )
 def test_a_missing_extra_is_named_in_one_line(module: str, extra: str, arguments: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from oadr_transports.cli.wording import SENTENCES
 from tests.cli.command import run_command
 from tests.cli.documents import EVENT, POLL, REPORT
 from tests.core.security.kit import KINDS, certificate, pem, sealed
+from tests.golden import ANNEX_A
+
+SAMPLES = {path.stem: path.read_bytes() for path in ANNEX_A}
 
 
 def write(path: Path, data: bytes) -> str:
@@ -41,6 +45,54 @@ def test_an_event_is_a_table_in_both_times(
     assert (first[1], first[-3:]) == ("2030-01-31T17:00:00Z", ["1", "h", "0.125"])
     assert (second[1], second[-3:]) == ("2030-01-31T18:00:00Z", ["2", "h", "0.375"])
     assert "not signed" in said
+
+
+def test_a_baseline_is_a_table_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["inspect", write(tmp_path / "event.xml", SAMPLES["oadrDistributeEvent"])]) == 0
+    said = capsys.readouterr().out
+    assert "baseline b1: day before, for resource res-1, 2 h" in said
+    [line] = [line.split() for line in said.splitlines() if line.endswith("55.5")]
+    assert (line[1], line[-3:]) == ("2025-06-01T14:00:00Z", ["2", "h", "55.5"])
+
+
+def test_an_interval_of_a_report_without_start_follows_the_one_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["inspect", write(tmp_path / "report.xml", SAMPLES["oadrUpdateReport"])]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip().startswith("power ")]
+    assert [line[1] for line in lines] == ["2025-06-01T10:05:00Z", "2025-06-01T10:10:00Z"]
+    assert lines[0][7:10] == ["0.5", "100", "%"]
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b">PT2H<", b">P" + b"9" * 500 + b"D<"),
+        (b">PT2H<", b">-P9999Y<"),
+        (b"2025-06-01T14:00:00Z", b"0001-01-01T00:00:00Z"),
+        (b"2025-06-01T14:00:00Z", b"9999-12-31T23:59:59Z"),
+        (b"2025-06-01T14:00:00Z", b"-0044-03-15T24:00:00Z"),
+    ],
+)
+def test_times_at_the_ends_of_the_calendar_are_told(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    zone: str,
+    old: bytes,
+    new: bytes,
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        event = write(tmp_path / "event.xml", SAMPLES["oadrDistributeEvent"].replace(old, new))
+        assert run(["inspect", event]) == 0
+        assert max(map(len, capsys.readouterr().out.splitlines())) < 300
+        assert run(["inspect", "--json", event]) == 0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_peer_cannot_colour_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,7 @@ def test_a_ven_and_a_vtn_from_the_command_line(tmp_path: Path, validate: Callabl
     serve = ("vtn", "serve", "--json", "--port", "0", "--poll", "1s", "--ramp-up", "2s", "--event", EVENT)
     with running_command(tmp_path / "vtn.err", *serve, "--save", str(saved)) as vtn:
         url = vtn.wait("start")["url"]
-        assert "every VEN is accepted" in vtn.wait("warning")["text"]
+        assert vtn.wait("warning", lambda seen: "every VEN is accepted" in seen["text"])
         report = ("--report", "device001:voltage:1s", "--report", "device001:powerReal:1s:1500")
         client = ("ven", "run", "--json", "--vtn-url", url, "--ven-name", "ven-of-lines", "--no-jitter", *report)
         with running_command(tmp_path / "ven.err", *client) as ven:

@@ -103,3 +103,11 @@ def test_many_files_have_a_progress_bar_on_a_terminal(messages: Path) -> None:
     assert process.returncode == 0
     assert b"checking" in said
     assert b"203 files, 0 bad" in said
+
+
+def test_a_file_is_one_line_whatever_it_is_called(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = tmp_path / "a\n\x1b[31mb.xml"
+    name.write_bytes(b"x")
+    assert run(["validate", str(name)]) == 1
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.isprintable()

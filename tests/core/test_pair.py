@@ -80,7 +80,7 @@ class Pair:
         config = VenConfig(ven_name="v", reports=(offer("spec", "r1", shortest=10),), timeout=timedelta(seconds=10))
         self.ven = VenSession(config, key=b"v" * 16, wire=False)
         poll = timedelta(seconds=10)
-        self.vtn = VtnSession(VtnConfig(vtn_id="VTN", requested_poll_freq=poll), key=b"u" * 16)
+        self.vtn = VtnSession(VtnConfig(vtn_id="VTN", identity="insecure", requested_poll_freq=poll), key=b"u" * 16)
         self.agenda: list[tuple[float, int, Callable[[], None]]] = []
         self.count = 0
         self.at_ven: list[Notification] = []

@@ -24,7 +24,7 @@ STDLIB = frozenset(
     string struct textwrap types typing unicodedata urllib.parse xml.etree.ElementTree xml.parsers.expat
     """.split()
 )
-THIRD_PARTY = frozenset({"attr", "attrs", "lxml", "defusedxml"})
+THIRD_PARTY = frozenset({"attr", "attrs", "cattrs", "lxml", "defusedxml"})
 # XML signatures need them; the rest of the core must not, so that they stay an extra.
 SECURITY_ONLY = frozenset({"signxml", "cryptography"})
 

@@ -42,7 +42,7 @@ async def noted(vtn: Vtn) -> AsyncIterator[Observations]:
 
 
 async def test_main_job(start_peer_ven: Callable[[str, str], AbstractContextManager[Peer]]) -> None:
-    vtn = Vtn(vtn_id="VTN-1", requested_poll_freq=timedelta(seconds=1))
+    vtn = Vtn(vtn_id="VTN-1", identity="insecure", requested_poll_freq=timedelta(seconds=1))
     async with vtn.serve(host="127.0.0.1", port=0) as server, noted(vtn) as ours:
         assert not server.url.endswith(":0/OpenADR2/Simple/2.0b")
         with start_peer_ven(server.url, "PeerVEN") as ven:
@@ -114,7 +114,7 @@ def check_event(event: dict[str, Any], event_id: str, start: datetime) -> None:
 async def test_event_for_one_ven_is_not_shown_to_another(
     start_peer_ven: Callable[[str, str], AbstractContextManager[Peer]],
 ) -> None:
-    vtn = Vtn(vtn_id="VTN-1", requested_poll_freq=timedelta(seconds=1))
+    vtn = Vtn(vtn_id="VTN-1", identity="insecure", requested_poll_freq=timedelta(seconds=1))
     async with vtn.serve(host="127.0.0.1", port=0) as server, noted(vtn) as ours:
         with start_peer_ven(server.url, "FirstVEN") as first, start_peer_ven(server.url, "SecondVEN") as second:
             ids = {}

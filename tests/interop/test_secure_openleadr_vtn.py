@@ -12,7 +12,9 @@ import trustme
 
 from oadr_core.security import fingerprint
 from oadr_transports import OpenADRClient
+from oadr_transports.options import trust_of
 from tests.interop.peer_process import Peer, running_peer
+from tests.logs import logged
 from tests.observations import Observations
 from tests.running import running
 
@@ -80,17 +82,31 @@ async def test_signed_messages_are_believed_on_both_sides(files: Files, secure_v
     assert all("<ds:Signature " in document for document in sent)
 
 
-async def test_vtn_with_another_fingerprint_is_warned_about_and_reaches_no_handler(
-    files: Files, secure_vtn: Peer, caplog: pytest.LogCaptureFixture
-) -> None:
-    ours = Observations()
+async def test_vtn_with_another_fingerprint_gets_no_message(files: Files, secure_vtn: Peer) -> None:
     client = client_of(files, secure_vtn, vtn_fingerprint="AA:BB:CC:DD:EE:FF:00:11:22:33")
-    client.add_hook("after_receive_xml", lambda text: ours.add("reply"))
-    async with running(client):
-        await ours.seen("reply", count=2)
+    with logged() as lines:
+        async with running(client):
+            warning = await lines.seen("WARNING", lambda each: "no connection" in each["text"])
+    assert "its fingerprint is" in warning["text"]
     assert client.registration is None
-    warnings = [record.getMessage() for record in caplog.records if record.name == "oadr"]
-    assert any("not believed" in line and "not a trusted one" in line for line in warnings)
+    assert not secure_vtn.all("received")
+
+
+async def test_message_signed_by_another_is_warned_about_and_reaches_no_handler(
+    files: Files, secure_vtn: Peer
+) -> None:
+    """The connection is the right one, the signature is not."""
+    ours = Observations()
+    client = client_of(files, secure_vtn)
+    client._trust = trust_of(("AA:BB:CC:DD:EE:FF:00:11:22:33",))
+    client.add_hook("after_receive_xml", lambda text: ours.add("reply"))
+    with logged() as lines:
+        async with running(client):
+            await ours.seen("reply", count=2)
+            warning = await lines.seen("WARNING", lambda each: "not believed" in each["text"])
+    assert client.registration is None
+    assert "not believed" in warning["text"]
+    assert "not a trusted one" in warning["text"]
 
 
 async def test_unsigned_messages_are_sent_when_signing_is_disabled(files: Files, secure_vtn: Peer) -> None:

@@ -84,7 +84,7 @@ class Utility:
 
 @asynccontextmanager
 async def utility() -> AsyncIterator[Utility]:
-    vtn = Vtn(vtn_id="VTN-1", requested_poll_freq=timedelta(seconds=1))
+    vtn = Vtn(vtn_id="VTN-1", identity="insecure", requested_poll_freq=timedelta(seconds=1))
     async with vtn.serve(port=0) as server, anyio.create_task_group() as tasks:
         found = Utility(vtn, server.url)
         vtn.transcript = found.transcript
@@ -328,12 +328,36 @@ async def test_own_cancellation_is_seen_by_the_vtn() -> None:
         ({"request_timeout": timedelta()}, "timeout"),
         ({"decision_timeout": timedelta(seconds=-1)}, "decision_timeout"),
         ({"default_opt": "yes"}, "optIn"),
+        ({"vtn_url": " https://vtn.example"}, "vtn_url"),
+        ({"vtn_url": "ht\ntps://vtn.example"}, "vtn_url"),
+        ({"vtn_url": "https://vtn.example:99999"}, "vtn_url"),
+        ({"vtn_url": "https://[::1"}, "vtn_url"),
+        ({"vtn_url": None}, "vtn_url"),
         ({"passphrase": "secret"}, "passphrase"),
+        ({"passphrase": 5}, "passphrase: a text"),
+        ({"vtn_fingerprint": "AA:BB"}, "vtn_fingerprint"),
+        ({"vtn_fingerprint": 5}, "vtn_fingerprint"),
+        ({"vtn_fingerprint": [None]}, "vtn_fingerprint"),
+        ({"vtn_fingerprint": b"AA"}, "vtn_fingerprint"),
+        ({"disable_signature": "no"}, "disable_signature: True or False"),
+        ({"check_hostname": "no"}, "check_hostname: True or False"),
+        ({"check_hostname": None}, "check_hostname: True or False"),
+        ({"cert": 5, "key": 5}, "cert: the path"),
     ],
 )
 def test_wrong_option_raises_at_once_and_says_what_was_expected(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         OpenADRClient(**{"ven_name": "v", "vtn_url": "http://127.0.0.1:1/x", **options})
+
+
+@pytest.mark.parametrize("name", ["cert", "key", "ca_file"])
+def test_what_is_in_a_key_gets_into_no_message(name: str, tmp_path: Path) -> None:
+    there = tmp_path / "there.pem"
+    there.write_text("x")
+    secret = "-----BEGIN PRIVATE KEY-----\n" + "c2VjcmV0" * 100
+    with pytest.raises(LocalError, match=f"{name}: the path of a file") as caught:
+        OpenADRClient("v", "http://127.0.0.1:1/x", **{"cert": there, "key": there, name: secret})
+    assert "c2VjcmV0" not in str(caught.value)
 
 
 def test_certificate_without_a_key_is_refused(tmp_path: Path) -> None:

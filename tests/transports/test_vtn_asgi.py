@@ -15,7 +15,7 @@ import pytest
 
 from oadr_core import Limits, decode, encode
 from oadr_core.engine import SendReply
-from oadr_core.model import CreatedPartyRegistration, EiResponse, QueryRegistration, Response
+from oadr_core.model import CreatedPartyRegistration, CreatePartyRegistration, EiResponse, QueryRegistration, Response
 from oadr_core.vtn import VtnLimits
 from oadr_transports import Vtn
 from oadr_transports.asgi import VtnApp
@@ -43,7 +43,7 @@ async def post(app: Any, path: str = f"{BASE}/EiRegisterParty", data: bytes = QU
 
 @pytest.fixture
 def vtn() -> Vtn:
-    return Vtn(vtn_id="VTN-1")
+    return Vtn(vtn_id="VTN-1", identity="insecure")
 
 
 @pytest.mark.rule("R53")
@@ -105,7 +105,7 @@ async def test_slashes_and_escapes_do_not_matter(vtn: Vtn, path: str) -> None:
 
 @pytest.mark.parametrize("base_path", ["/utility/OpenADR2/Simple/2.0b", "utility/OpenADR2/Simple/2.0b/", "/"])
 async def test_services_may_stand_elsewhere(base_path: str) -> None:
-    vtn = Vtn(vtn_id="VTN-1", base_path=base_path)
+    vtn = Vtn(vtn_id="VTN-1", identity="insecure", base_path=base_path)
     path = "/" + f"{base_path}/EiRegisterParty".strip("/")
     assert (await post(vtn.app, path)).status_code == 200
     assert (await post(vtn.app)).status_code == 404
@@ -157,7 +157,11 @@ async def test_replies_are_packed_as_the_peer_wants(vtn: Vtn, accepted: str, cod
 
 
 async def test_posted_response_is_answered_with_an_empty_body(vtn: Vtn) -> None:
-    response = await post(vtn.app, data=encode(Response(ei_response=EiResponse())), Accept_Encoding="gzip")
+    request = CreatePartyRegistration(request_id="r", oadr_ven_name="ven", oadr_http_pull_model=True)
+    ven_id = decode((await post(vtn.app, data=encode(request))).content).payload.ven_id
+    response = await post(
+        vtn.app, data=encode(Response(ei_response=EiResponse(), ven_id=ven_id)), Accept_Encoding="gzip"
+    )
     assert (response.status_code, response.content) == (200, b"")
     assert response.headers["content-length"] == "0"
     assert "content-encoding" not in response.headers
@@ -185,7 +189,7 @@ async def test_what_is_no_message_is_406_with_the_cause(
 
 async def test_too_large_a_body_is_413() -> None:
     limits = VtnLimits(document=Limits(bytes=len(QUERY)))
-    vtn = Vtn(vtn_id="VTN-1", limits=limits)
+    vtn = Vtn(vtn_id="VTN-1", identity="insecure", limits=limits)
     assert (await post(vtn.app)).status_code == 200
     for announced in (None, str(len(QUERY) + 1), "9" * 5000):
         headers = {} if announced is None else {"Content_Length": announced}
@@ -214,7 +218,7 @@ async def test_peer_that_goes_away_is_not_answered(vtn: Vtn) -> None:
 
 
 async def test_bug_of_ours_is_500_and_logged(caplog: pytest.LogCaptureFixture) -> None:
-    def answer(service: str, data: bytes) -> SendReply:
+    def answer(service: str, data: bytes, fingerprint: str | None) -> SendReply:
         raise ZeroDivisionError
 
     with caplog.at_level(logging.ERROR, "oadr"):
@@ -262,5 +266,5 @@ async def test_lifespan_of_a_bare_application() -> None:
     async def send(message: Any) -> None:
         sent.append(message["type"])
 
-    await VtnApp(lambda service, data: SendReply(exchange=0), limit=1)({"type": "lifespan"}, receive, send)
+    await VtnApp(lambda service, data, fingerprint: SendReply(exchange=0), limit=1)({"type": "lifespan"}, receive, send)
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

@@ -74,7 +74,7 @@ def price(vtn: Vtn, in_: timedelta = timedelta(minutes=5), **details: Any) -> st
 
 
 async def test_main_job(validate: Validate) -> None:
-    vtn = Vtn(vtn_id="VTN-1", requested_poll_freq=timedelta(seconds=1))
+    vtn = Vtn(vtn_id="VTN-1", identity="insecure", requested_poll_freq=timedelta(seconds=1))
     with anyio.fail_after(SOON):
         async with vtn.serve() as server, vtn.notifications() as notes, httpx2.AsyncClient() as client:
             assert server.url == f"http://127.0.0.1:{server.port}/OpenADR2/Simple/2.0b"
@@ -100,7 +100,7 @@ async def test_main_job(validate: Validate) -> None:
 
 
 async def test_time_goes_by() -> None:
-    vtn = Vtn(vtn_id="VTN-1")
+    vtn = Vtn(vtn_id="VTN-1", identity="insecure")
     told = []
     with anyio.fail_after(SOON):
         async with vtn.running(), vtn.running(), vtn.notifications() as notes:
@@ -116,7 +116,7 @@ async def test_time_goes_by() -> None:
 
 async def test_server_stops_cleanly_and_leaves_signals_alone() -> None:
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    vtn = Vtn(vtn_id="VTN-1")
+    vtn = Vtn(vtn_id="VTN-1", identity="insecure")
     async with vtn.serve() as server:
         assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
         port = server.port
@@ -127,7 +127,7 @@ async def test_server_stops_cleanly_and_leaves_signals_alone() -> None:
 
 
 async def test_server_stops_when_cancelled() -> None:
-    vtn = Vtn(vtn_id="VTN-1")
+    vtn = Vtn(vtn_id="VTN-1", identity="insecure")
     with anyio.move_on_after(0.2) as scope:
         async with vtn.serve() as server:
             await anyio.sleep_forever()
@@ -138,13 +138,13 @@ async def test_server_stops_when_cancelled() -> None:
 
 async def test_error_in_the_block_comes_out() -> None:
     with pytest.raises(BaseException) as caught:  # noqa: PT011 - anyio may group it
-        async with Vtn(vtn_id="VTN-1").serve():
+        async with Vtn(vtn_id="VTN-1", identity="insecure").serve():
             raise KeyError("mine")
     assert "mine" in repr(caught.value) or "mine" in repr(getattr(caught.value, "exceptions", ""))
 
 
 async def test_taken_port_is_told() -> None:
-    vtn, other = Vtn(vtn_id="VTN-1"), Vtn(vtn_id="VTN-2")
+    vtn, other = Vtn(vtn_id="VTN-1", identity="insecure"), Vtn(vtn_id="VTN-2", identity="insecure")
     async with vtn.serve() as server:
         with pytest.raises(BaseException) as caught:  # noqa: PT011 - anyio may group it
             async with other.serve(port=server.port):
@@ -159,14 +159,14 @@ async def test_taken_port_is_told() -> None:
 @pytest.mark.parametrize("anyio_backend", ["trio"])
 async def test_under_trio_uvicorn_is_refused_with_a_hint(anyio_backend: str) -> None:
     with pytest.raises(BaseException) as caught:  # noqa: PT011 - anyio may group it
-        async with Vtn(vtn_id="VTN-1").serve():
+        async with Vtn(vtn_id="VTN-1", identity="insecure").serve():
             pass
     assert "vtn.app" in repr(caught.value)
 
 
 async def test_transcript_sees_every_message() -> None:
     seen: list[tuple[str, str, bytes]] = []
-    vtn = Vtn(vtn_id="VTN-1", transcript=lambda *entry: seen.append(entry))
+    vtn = Vtn(vtn_id="VTN-1", identity="insecure", transcript=lambda *entry: seen.append(entry))
     query = encode(QueryRegistration(request_id="q"))
     async with vtn.serve() as server, httpx2.AsyncClient() as client:
         headers = {"Content-Type": "application/xml"}

@@ -16,6 +16,7 @@ from .exchange import (
     Trouble,
 )
 from .now import Now
+from .records import Record, SaveState
 from .retry import Failure
 from .schedule import Timeline, starts, timeline
 
@@ -27,8 +28,10 @@ __all__ = [
     "Notification",
     "Now",
     "Output",
+    "Record",
     "ReplyArrived",
     "RequestArrived",
+    "SaveState",
     "SendReply",
     "SendRequest",
     "Tick",

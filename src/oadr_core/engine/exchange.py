@@ -77,7 +77,8 @@ class SendRequest(Output):
     """Send ``data`` to a service of the peer, and come back with ReplyArrived or ExchangeFailed.
 
     After ``timeout_s`` seconds the session gives the exchange up by itself. ``data`` is empty in a session without
-    bytes.
+    bytes. ``url`` is where the service stands, for a peer that has named its address (push); empty where the carrier
+    knows its only peer. ``fingerprint`` is that of the certificate which the peer must show, if it is known.
     """
 
     exchange: int
@@ -85,6 +86,8 @@ class SendRequest(Output):
     payload: Payload
     data: bytes = b""
     timeout_s: float
+    url: str = ""
+    fingerprint: str | None = None
 
 
 @attrs.frozen(kw_only=True)

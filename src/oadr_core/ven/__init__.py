@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .config import ReportOffer, VenConfig
+from .config import ReportOffer, SignalSupport, VenConfig
 from .messages import (
     CancelRegistration,
     Change,
@@ -12,11 +12,20 @@ from .messages import (
     EventCancelled,
     EventChanged,
     EventReceived,
+    EventRefused,
+    EventsOverlap,
     EventStatusChanged,
+    IntervalStarted,
+    MakeOpt,
+    OptAccepted,
     OptDelivered,
+    OptPosted,
+    OptRefused,
+    OptWithdrawn,
     PollNow,
     ProvideReport,
     Reading,
+    Reconfigure,
     Register,
     Registered,
     RegistrationEnded,
@@ -25,9 +34,12 @@ from .messages import (
     ReportDelivered,
     ReportDue,
     ReportRequested,
+    WithdrawOpt,
 )
+from .progress import Value
 from .session import VenSession
-from .state import Registration, VenState
+from .state import Opt, Registration, VenState
+from .timeline import Stage
 
 __all__ = [
     "CancelRegistration",
@@ -38,11 +50,21 @@ __all__ = [
     "EventCancelled",
     "EventChanged",
     "EventReceived",
+    "EventRefused",
     "EventStatusChanged",
+    "EventsOverlap",
+    "IntervalStarted",
+    "MakeOpt",
+    "Opt",
+    "OptAccepted",
     "OptDelivered",
+    "OptPosted",
+    "OptRefused",
+    "OptWithdrawn",
     "PollNow",
     "ProvideReport",
     "Reading",
+    "Reconfigure",
     "Register",
     "Registered",
     "Registration",
@@ -53,7 +75,11 @@ __all__ = [
     "ReportDue",
     "ReportOffer",
     "ReportRequested",
+    "SignalSupport",
+    "Stage",
+    "Value",
     "VenConfig",
     "VenSession",
     "VenState",
+    "WithdrawOpt",
 ]

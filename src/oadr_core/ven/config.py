@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 
 from ..errors import LocalError
-from ..model import OptType, Report
+from ..model import EiTarget, OptType, Report, SignalName, SignalType
 from .messages import Collection
 
 SHORTEST_POLL_S: Final = 1.0
@@ -36,6 +36,15 @@ class ReportOffer:
 
 
 @attrs.frozen(kw_only=True)
+class SignalSupport:
+    """A kind of signal that the VEN can follow: no ``signal_types``, no ``units``: any (R109)."""
+
+    signal_name: SignalName | str
+    signal_types: tuple[SignalType, ...] = ()
+    units: tuple[type, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class VenConfig:
     """What a VEN session is told once.
 
@@ -46,6 +55,13 @@ class VenConfig:
     the profile wants 5 s or more (PS 9.1.6). ``registration_retry``: after a refusal or a cancellation by the VTN
     (R401); ``None`` waits for :class:`.Register`. ``query_first``: ask what the VTN offers before registering.
     ``accept_any_vtn``: do not check vtnID (R21).
+
+    What follows is compared with each event; ``None`` accepts any. ``market_contexts``: programs that this VEN takes
+    part in, else 462 (R48). ``targets``: what it stands for besides its venID, else 462 (R22, R48). ``signals``: what
+    it can follow, else 460 (R109). ``device_classes``: what it has, else 469 (R111, R112).
+
+    ``report_only``: no events and opts (section 0). ``transport_address``: base URL of this VEN's own server; the
+    VTN pushes to it then, and the VEN does not poll (R402, R500).
 
     Raises :class:`~oadr_core.errors.LocalError` for values out of range.
     """
@@ -62,6 +78,12 @@ class VenConfig:
     query_first: bool = True
     xml_signature: bool = False
     accept_any_vtn: bool = False
+    market_contexts: tuple[str, ...] | None = None
+    targets: EiTarget | None = None
+    signals: tuple[SignalSupport, ...] | None = None
+    device_classes: frozenset[str] | None = None
+    report_only: bool = False
+    transport_address: str | None = None
 
     def __attrs_post_init__(self) -> None:
         name: object = self.ven_name  # annotations do not bind a caller

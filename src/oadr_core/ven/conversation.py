@@ -1,8 +1,8 @@
 """Which message is sent next, what its reply means, and what follows when there is none.
 
-It stands alone as the only module that changes ``VenState.outbox`` and ``VenState.flight``. Two tables say
-everything about payloads: :data:`REPLIES` which answers a message of ours may get, :data:`INCOMING` what the VTN
-may ask of us in a poll reply.
+It stands alone as the only module that changes ``VenState.flight``. Two tables say everything about payloads:
+:data:`REPLIES` which answers a message of ours may get, :data:`INCOMING` what the VTN may ask of us, in a poll reply
+or by push.
 """
 
 from __future__ import annotations
@@ -11,19 +11,25 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+import attrs
+
 from ..engine import AbandonExchange, ExchangeFailed, Failure, ReplyArrived, SendRequest, Trouble
 from ..engine.chance import spread
 from ..engine.copying import evolve
 from ..engine.retry import POLICIES, back_off, failure_of_status
 from ..errors import RemoteError
 from ..model import (
+    CanceledOpt,
     CanceledPartyRegistration,
     CanceledReport,
+    CancelOpt,
     CancelPartyRegistration,
     CancelReport,
     CreatedEvent,
+    CreatedOpt,
     CreatedPartyRegistration,
     CreatedReport,
+    CreateOpt,
     CreatePartyRegistration,
     CreateReport,
     DistributeEvent,
@@ -41,7 +47,7 @@ from ..model import (
     UpdateReport,
 )
 from ..wire import decode
-from . import events, registration, reports
+from . import decisions, events, opts, registration, reports
 from .sampling import JITTER_MOST_S, JITTER_SHARE
 from .state import Flight, Outgoing, Phase, Turn
 
@@ -49,11 +55,25 @@ MOST_DRAINED: Final = 16
 """Polls in a row before the regular interval is kept again: a VTN that always has something must not be hammered."""
 NOT_REGISTERED: Final = frozenset({"452", "463"})
 """Codes with which a VTN answers a VEN that it does not know (R500, R517)."""
+NOT_REGISTERED_CODE: Final = "463"
+_REGISTERING: Final = (QueryRegistration, CreatePartyRegistration, CancelPartyRegistration)
 _SHOWN: Final = 200
 _FORBIDDEN: Final = 403
 
 OnReply = Callable[[Turn, Outgoing, Payload | None], None]
 OnRequest = Callable[[Turn, Payload], None]
+
+
+@attrs.frozen
+class Answer:
+    """What answers a message of ours: the ``kind`` of payload, and what is done ``then``.
+
+    ``refusals``: a response code of failure goes to ``then`` as well; else it is told, and the message is settled.
+    """
+
+    kind: type[Payload]
+    then: OnReply
+    refusals: bool = False
 
 
 def _settled(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
@@ -65,27 +85,31 @@ def _events_came(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
         events.on_distributed(turn, reply)
 
 
-REPLIES: Final[Mapping[type[Payload], tuple[type[Payload], OnReply]]] = MappingProxyType(
+REPLIES: Final[Mapping[type[Payload], Answer]] = MappingProxyType(
     {
-        QueryRegistration: (CreatedPartyRegistration, registration.on_queried),
-        CreatePartyRegistration: (CreatedPartyRegistration, registration.on_created),
-        CancelPartyRegistration: (CanceledPartyRegistration, registration.on_cancelled),
-        CanceledPartyRegistration: (Response, _settled),
-        RegisterReport: (RegisteredReport, reports.on_registered),
-        RegisteredReport: (Response, _settled),
-        CreatedReport: (Response, _settled),
-        UpdateReport: (UpdatedReport, reports.on_updated),
-        UpdatedReport: (Response, _settled),
-        CanceledReport: (Response, _settled),
-        RequestEvent: (DistributeEvent, _events_came),
-        CreatedEvent: (Response, events.on_answered),
-        Response: (Response, _settled),
+        QueryRegistration: Answer(CreatedPartyRegistration, registration.on_queried, refusals=True),
+        CreatePartyRegistration: Answer(CreatedPartyRegistration, registration.on_created, refusals=True),
+        CancelPartyRegistration: Answer(CanceledPartyRegistration, registration.on_cancelled, refusals=True),
+        CanceledPartyRegistration: Answer(Response, _settled),
+        RegisterReport: Answer(RegisteredReport, reports.on_registered),
+        RegisteredReport: Answer(Response, _settled),
+        CreatedReport: Answer(Response, _settled),
+        UpdateReport: Answer(UpdatedReport, reports.on_updated),
+        UpdatedReport: Answer(Response, _settled),
+        CanceledReport: Answer(Response, _settled),
+        RequestEvent: Answer(DistributeEvent, _events_came),
+        CreatedEvent: Answer(Response, decisions.on_answered),
+        CreateOpt: Answer(CreatedOpt, opts.on_created, refusals=True),
+        CancelOpt: Answer(CanceledOpt, opts.on_cancelled, refusals=True),
+        Response: Answer(Response, _settled),
     }
 )
 """Our messages: the answer that the profile gives to each (section 2.0), and what is done with it.
 
 An oadrResponse is taken in place of any of them, and an empty body in place of an oadrResponse (section 9.2).
 """
+_TOLD_THERE: Final = (CreatePartyRegistration, CreateOpt, CancelOpt)
+"""Messages whose refusal has a notification of its own."""
 
 INCOMING: Final[Mapping[type[Payload], OnRequest]] = MappingProxyType(
     {
@@ -98,7 +122,7 @@ INCOMING: Final[Mapping[type[Payload], OnRequest]] = MappingProxyType(
         RequestReregistration: registration.on_reregistration_requested,
     }
 )
-"""What the VTN may ask in the reply to a poll (section 5.5)."""
+"""What the VTN may ask, in the reply to a poll (section 5.5) or in a request of its own (section 6.2)."""
 
 
 # --- replies --------------------------------------------------------------------------------------------------------
@@ -119,18 +143,21 @@ def on_reply(turn: Turn, arrived: ReplyArrived) -> None:
     payload = arrived.payload
     if payload is None and arrived.data.strip():
         try:
-            payload = _open(turn, arrived.data)
+            payload = opened(turn, arrived.data)
         except RemoteError as error:
             _failed(turn, flight, Failure.UNREADABLE, _unreadable(arrived.data, error))
             return
-    turn.set(retry_at=None, failures=0)
+    missed = turn.state.missed and not isinstance(flight.payload, RequestEvent)
+    turn.set(retry_at=None, failures=0, missed=False)
     if flight.number is None:
         _polled(turn, flight, payload)
     else:
         _answered(turn, flight, payload)
+    if missed and not turn.state.missed and turn.state.phase is Phase.REGISTERED:
+        registration.resynchronise(turn)
 
 
-def _open(turn: Turn, data: bytes) -> Payload:
+def opened(turn: Turn, data: bytes) -> Payload:
     """Read unauthenticated bytes; where the VTN must sign, build the message only from what it has signed (R514)."""
     if turn.trust is None:
         return decode(data).payload
@@ -168,42 +195,35 @@ def _polled(turn: Turn, flight: Flight, payload: Payload | None) -> None:
         turn.set(drained=turn.state.drained + 1, losses=turn.state.losses if asks_again else 0)
         INCOMING[type(payload)](turn, payload)
     else:
-        _failed(turn, flight, Failure.UNEXPECTED, f"{_name(payload)} is not an answer to it")
+        _failed(turn, flight, Failure.UNEXPECTED, f"{name_of(payload)} is not an answer to it")
 
 
 def _answered(turn: Turn, flight: Flight, payload: Payload | None) -> None:
     entry = _entry(turn, flight.number)
     if entry is None:
         return
-    expected, handler = REPLIES[type(entry.payload)]
-    if type(payload) in INCOMING and type(payload) is not expected:
+    answer = REPLIES[type(entry.payload)]
+    if payload is not None and type(payload) in INCOMING and type(payload) is not answer.kind:
         # A VTN that does not know the VEN may ask it to register again, whatever it was sent.
         _delay(turn, entry)
-        assert payload is not None
         INCOMING[type(payload)](turn, payload)
         return
-    if payload is None and expected is not Response:
+    if payload is None and answer.kind is not Response:
         _failed(turn, flight, Failure.UNEXPECTED, "the reply is empty")
         return
-    if payload is not None and type(payload) not in (expected, Response):
-        _failed(turn, flight, Failure.UNEXPECTED, f"{_name(payload)} is not an answer to it")
+    if payload is not None and type(payload) not in (answer.kind, Response):
+        _failed(turn, flight, Failure.UNEXPECTED, f"{name_of(payload)} is not an answer to it")
         return
-    _remove(turn, entry)
+    turn.remove(entry)
     response = getattr(payload, "ei_response", None)
-    if isinstance(entry.payload, (QueryRegistration, CreatePartyRegistration, CancelPartyRegistration)):
-        if (
-            isinstance(response, EiResponse)
-            and not response.ok
-            and not isinstance(entry.payload, CreatePartyRegistration)
-        ):
-            _complain(turn, entry.payload, response)
-        handler(turn, entry, payload)
-    elif isinstance(response, EiResponse) and not response.ok:
-        _complain(turn, entry.payload, response)
-        if response.response_code == "463":
-            registration.lost(turn, response.response_code, response.response_description or "")
-    else:
-        handler(turn, entry, payload)
+    refusal = response if isinstance(response, EiResponse) and not response.ok else None
+    if refusal is not None and not isinstance(entry.payload, _TOLD_THERE):
+        _complain(turn, entry.payload, refusal)
+    if refusal is None or answer.refusals:
+        answer.then(turn, entry, payload)
+    unknown = refusal is not None and refusal.response_code == NOT_REGISTERED_CODE
+    if refusal is not None and unknown and not isinstance(entry.payload, _REGISTERING):
+        registration.lost(turn, refusal.response_code, refusal.response_description or "")
 
 
 def on_failure(turn: Turn, failed: ExchangeFailed) -> None:
@@ -217,9 +237,9 @@ def on_failure(turn: Turn, failed: ExchangeFailed) -> None:
 def _failed(turn: Turn, flight: Flight, failure: Failure, detail: str, retry_after_s: float | None = None) -> None:
     """Say what went wrong, and see to it that nothing is lost: see the table of policies."""
     policy, longest = POLICIES[failure], _longest_delay(turn)
-    what = f"{_name(flight.payload)} failed: {detail}"
+    what = f"{name_of(flight.payload)} failed: {detail}"
     entry = _entry(turn, flight.number)
-    turn.set(drained=0)
+    turn.set(drained=0, missed=turn.state.missed or policy.whole or entry is None)
     if policy.whole:
         failures = turn.state.failures + 1
         delay = retry_after_s or back_off(failures, longest, turn.key, "retry", turn.number())
@@ -232,7 +252,7 @@ def _failed(turn: Turn, flight: Flight, failure: Failure, detail: str, retry_aft
         turn.tell(Trouble(text=what, failure=failure, retry_s=max(wait, 0.0)))
     elif isinstance(entry.payload, QueryRegistration):
         turn.tell(Trouble(text=f"{what}; registering without it", failure=failure))
-        _remove(turn, entry)
+        turn.remove(entry)
         registration.on_queried(turn, entry, None)
     elif isinstance(entry.payload, CreatePartyRegistration) and failure is Failure.REFUSED:
         registration.refused(turn, "", detail)
@@ -241,14 +261,15 @@ def _failed(turn: Turn, flight: Flight, failure: Failure, detail: str, retry_aft
         and entry.attempts + 1 >= policy.attempts
         and not isinstance(entry.payload, CreatePartyRegistration)
     ):
-        _remove(turn, entry)
+        turn.remove(entry)
         turn.tell(Trouble(text=f"{what}; it is given up", failure=failure, lost=entry.payload))
+        opts.given_up(turn, entry.payload)
     else:
         turn.tell(Trouble(text=what, failure=failure, retry_s=_delay(turn, entry)))
 
 
 def _complain(turn: Turn, sent: Payload, response: EiResponse) -> None:
-    text = f"the VTN answered {_name(sent)} with {response.response_code}"
+    text = f"the VTN answered {name_of(sent)} with {response.response_code}"
     if response.response_description:
         text += f": {response.response_description[:_SHOWN]!r}"
     turn.tell(Trouble(text=text, code=response.response_code))
@@ -258,19 +279,14 @@ def _complain(turn: Turn, sent: Payload, response: EiResponse) -> None:
 
 
 def _entry(turn: Turn, number: int | None) -> Outgoing | None:
-    return next((entry for entry in turn.state.outbox if entry.number == number), None)
-
-
-def _remove(turn: Turn, entry: Outgoing) -> None:
-    turn.set(outbox=tuple(other for other in turn.state.outbox if other.number != entry.number))
+    return turn.state.outbox.get(str(number))
 
 
 def _delay(turn: Turn, entry: Outgoing) -> float:
     """Hold one message back after a failure of its own."""
     attempts = entry.attempts + 1
     delay = back_off(attempts, _longest_delay(turn), turn.key, "entry", entry.number)
-    later = evolve(entry, attempts=attempts, not_before=turn.now.mono + delay)
-    turn.set(outbox=tuple(later if other.number == entry.number else other for other in turn.state.outbox))
+    turn.keep(evolve(entry, attempts=attempts, not_before=turn.now.mono + delay))
     return delay
 
 
@@ -281,9 +297,9 @@ def _longest_delay(turn: Turn) -> float:
 
 def _sendable(turn: Turn) -> tuple[Outgoing, ...]:
     if turn.state.phase is Phase.REGISTERED:
-        return turn.state.outbox
+        return tuple(turn.state.outbox.values())
     allowed = registration.WHILE_UNREGISTERED
-    return tuple(entry for entry in turn.state.outbox if isinstance(entry.payload, allowed))
+    return tuple(entry for entry in turn.state.outbox.values() if isinstance(entry.payload, allowed))
 
 
 def _poll_at(turn: Turn) -> float | None:
@@ -291,8 +307,8 @@ def _poll_at(turn: Turn) -> float | None:
     state = turn.state
     if state.phase is not Phase.REGISTERED or state.next_poll is None:
         return None
-    waiting = any(not isinstance(entry.payload, UpdateReport) for entry in state.outbox)
-    quiet = not waiting and not state.answers and events.next_mono(state.events.values()) is None
+    waiting = any(not isinstance(entry.payload, UpdateReport) for entry in state.outbox.values())
+    quiet = not waiting and not state.answers and decisions.next_mono(state.events.values()) is None
     return turn.now.mono if 0 < state.drained < MOST_DRAINED and quiet else state.next_poll
 
 
@@ -354,5 +370,6 @@ def next_mono(turn: Turn) -> float | None:
     return earliest if earliest is None or state.retry_at is None else max(earliest, state.retry_at)
 
 
-def _name(payload: Payload) -> str:
+def name_of(payload: Payload) -> str:
+    """The name of a message, without the prefix."""
     return payload.__element__.partition(":")[2]

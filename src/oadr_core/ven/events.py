@@ -1,54 +1,48 @@
-"""Events of a VEN: what is new, changed or cancelled, who decides, and what is answered (section 5.2).
+"""Events of a VEN: what is new, changed, refused or cancelled (section 5.2).
 
-It stands alone as the only module that changes ``VenState.events`` and ``VenState.answers``.
+It stands alone as the table of that section: which event of a message does what. What is asked of the application and
+answered to the VTN is in :mod:`.decisions`, what time does in :mod:`.progress`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Final
 
-from ..engine import Trouble, timeline
+from ..engine import Trouble
 from ..engine.chance import fraction
 from ..engine.copying import evolve
-from ..errors import LocalError
+from ..engine.schedule import timeline
+from ..engine.uris import normal
 from ..model import (
     CreatedEvent,
     DistributeEvent,
     EiCreatedEvent,
     EiResponse,
     Event,
-    EventResponse,
     EventStatus,
     OptType,
     Payload,
-    QualifiedEventID,
-    ResponseRequired,
     ServiceName,
 )
-from ..wire.examine import faults
-from .messages import (
-    Change,
-    Decide,
-    DecisionNeeded,
-    EventCancelled,
-    EventChanged,
-    EventReceived,
-    EventStatusChanged,
-    OptDelivered,
-)
-from .state import KnownEvent, Outgoing, Turn
+from . import decisions
+from .checks import DEPLOYMENT, INVALID_ID, OUT_OF_SEQUENCE, Fault, fault
+from .messages import Change, EventCancelled, EventChanged, EventReceived, EventRefused, EventsOverlap
+from .progress import looked_at_again
+from .state import KnownEvent, Turn
+from .timeline import own_timeline
 
-GATHER_S: Final = 1.0
-"""How long the answer to one event waits for those to the others of its message: one message is preferred (R12)."""
 MOST_EVENTS: Final = 1_000
 """Events that are kept: hundreds of times what a program has at once, and a bound for a peer that invents them."""
-OUT_OF_SEQUENCE: Final = "450"
-INVALID_ID: Final = "452"
+
+_SETTLED: Final[Mapping[str, Any]] = MappingProxyType({"asking": None, "deadline": None, "undecided": False})
+"""Nobody is asked any more about an event that the VTN does not distribute."""
 
 
 def on_distributed(turn: Turn, payload: Payload) -> None:
-    """A DistributeEvent has come, by poll or in answer to RequestEvent."""
+    """A DistributeEvent has come, by poll, by push, or in answer to RequestEvent."""
     assert isinstance(payload, DistributeEvent)
     response, registration = payload.ei_response, turn.state.registration
     if response is not None and not response.ok:
@@ -57,154 +51,143 @@ def on_distributed(turn: Turn, payload: Payload) -> None:
         return
     if registration is None:
         return  # R405
+    if turn.config.report_only:
+        turn.tell(Trouble(text="the VTN distributes events to a VEN that only reports"))
+        return
     if payload.vtn_id != registration.vtn_id and not turn.config.accept_any_vtn:
         _refuse_vtn(turn, payload.vtn_id, registration.vtn_id)
         return
+    before = turn.state.events
     for event in payload.oadr_event:
-        _take(turn, event, payload.request_id)
+        _take(turn, event, payload.request_id, registration.ven_id)
     _cancel_missing(turn, payload)
-    if turn.state.answers or any(known.deadline is not None for known in turn.state.events.values()):
-        turn.set(gather_until=turn.now.mono + GATHER_S)
+    _tell_overlaps(turn, before)
+    decisions.gather(turn)
 
 
-def _take(turn: Turn, event: Event, request_id: str) -> None:
+def _take(turn: Turn, event: Event, request_id: str, ven_id: str) -> None:
     """One event of a message, by the table of section 5.2."""
     descriptor = event.ei_event.event_descriptor
     known = turn.state.events.get(descriptor.event_id)
     cancelled = descriptor.event_status is EventStatus.CANCELLED
-    if known is None:
-        if cancelled:  # R60: unknown and cancelled is ignored, but answered
-            _answer(turn, event, request_id, OptType.OPT_IN)
-        else:  # R56
-            _add(turn, event, request_id)
-    elif descriptor.modification_number < known.modification_number:  # R58
+    unfit = None if cancelled else fault(event, turn.config, ven_id)
+    if known is not None and descriptor.modification_number < known.modification_number:  # R58
         text = f"modification {known.modification_number} is known"
-        _answer(turn, event, request_id, OptType.OPT_OUT, OUT_OF_SEQUENCE, text)
-    elif cancelled and not known.cancelled:  # R59
+        _refuse(turn, event, request_id, Fault(OUT_OF_SEQUENCE, text, "R58"), told=False)
+    elif unfit is not None:  # R19, R48: the others are taken all the same
+        _refuse(turn, event, request_id, unfit)
+    elif known is None or (known.implied and not cancelled):
+        if cancelled:  # R60: unknown and cancelled is ignored, but answered
+            decisions.answer(turn, event, request_id, OptType.OPT_IN)
+        else:  # R56
+            _add(turn, event, request_id, known)
+    elif cancelled and (known.implied or not known.cancelled or _is_later(event, known)):  # R59
         _cancel(turn, evolve(known, event=event, request_id=request_id))
-    elif descriptor.modification_number > known.modification_number:  # R57
+    elif _is_later(event, known):  # R57
         _change(turn, known, event, request_id)
     else:
-        _repeat(turn, evolve(known, event=event, request_id=request_id))
+        decisions.repeat(turn, evolve(known, event=event, request_id=request_id))
 
 
-def _add(turn: Turn, event: Event, request_id: str) -> None:
-    if len(turn.state.events) >= MOST_EVENTS:
-        text = f"more than {MOST_EVENTS} events are not kept"
-        turn.tell(Trouble(text=f"event {event.ei_event.event_descriptor.event_id} is refused: {text}"))
-        _answer(turn, event, request_id, OptType.OPT_OUT, "469", text)
+def _is_later(event: Event, known: KnownEvent) -> bool:
+    return event.ei_event.event_descriptor.modification_number > known.modification_number
+
+
+def _refuse(turn: Turn, event: Event, request_id: str, unfit: Fault, *, told: bool = True) -> None:
+    """R48: the code in the answer to this event, with optOut; what is known of it stays."""
+    decisions.answer(turn, event, request_id, OptType.OPT_OUT, unfit.code, unfit.text)
+    if told:
+        turn.tell(EventRefused(event=event, code=unfit.code, text=unfit.text, rule=unfit.rule))
+    else:
+        event_id = event.ei_event.event_descriptor.event_id
+        turn.tell(Trouble(text=f"event {event_id} is refused: {unfit.text}", code=unfit.code))
+
+
+def _add(turn: Turn, event: Event, request_id: str, stopping: KnownEvent | None) -> None:
+    if stopping is None and len(turn.state.events) >= MOST_EVENTS:
+        unfit = Fault(DEPLOYMENT, f"more than {MOST_EVENTS} events are not kept", "")
+        _refuse(turn, event, request_id, unfit)
         return
-    times = timeline(event.ei_event)
-    share = fraction(turn.key, "start", event.ei_event.event_descriptor.event_id, turn.number())
-    known = KnownEvent(
-        event=event,
-        request_id=request_id,
-        timeline=times,
-        status=times.status_at(turn.now.wall),
-        offset_s=share * times.window.total_seconds(),
-    )
+    offset_s = _offset(turn, event, stopping)
+    known = KnownEvent(event=event, request_id=request_id, offset_s=offset_s)
     turn.tell(EventReceived(event=event))
-    _ask(turn, known, Change.NEW)
+    decisions.ask(turn, known, Change.NEW)
 
 
 def _change(turn: Turn, known: KnownEvent, event: Event, request_id: str) -> None:
-    times = timeline(event.ei_event)
-    offset_s = known.offset_s
-    if times.window != known.timeline.window:  # R30: the offset is kept unless startafter changes
-        share = fraction(turn.key, "start", known.event_id, turn.number())
-        offset_s = share * times.window.total_seconds()
     changed = evolve(
         known,
         event=event,
         request_id=request_id,
-        timeline=times,
-        status=times.status_at(turn.now.wall),
-        offset_s=offset_s,
+        offset_s=_offset(turn, event, known),
         cancelled=False,
+        implied=False,
+        stop_at=None,
+        followed=False,
+        told=(),
     )
     turn.tell(EventChanged(event=event))
-    _ask(turn, changed, Change.MODIFIED)
+    decisions.ask(turn, looked_at_again(changed), Change.MODIFIED)
+
+
+def _offset(turn: Turn, event: Event, known: KnownEvent | None) -> float:
+    """R30: drawn once within startafter, and kept as long as startafter stays what it was."""
+    window = timeline(event.ei_event).window
+    if known is not None and timeline(known.event.ei_event).window == window:
+        return known.offset_s
+    if not window:
+        return 0.0
+    return fraction(turn.key, "start", event.ei_event.event_descriptor.event_id, turn.number()) * window.total_seconds()
 
 
 def _cancel(turn: Turn, known: KnownEvent) -> None:
-    turn.tell(EventCancelled(event=known.event, implied=False))
-    _ask(turn, evolve(known, cancelled=True, status=EventStatus.CANCELLED), Change.CANCELLED)
+    if not known.cancelled:
+        turn.tell(EventCancelled(event=known.event, implied=False))
+    decisions.ask(turn, _stopping(turn, known, implied=False), Change.CANCELLED)
 
 
-def _repeat(turn: Turn, known: KnownEvent) -> None:
-    """Distributed again without a change: answer again (R12), or ask again what could not be decided."""
-    if known.deadline is not None:
-        turn.put_event(known)
-    elif known.undecided:
-        _ask(turn, known, Change.CANCELLED if known.cancelled else Change.REPEATED)
-    else:
-        turn.put_event(known)
-        _answer(turn, known.event, known.request_id, known.opt or turn.config.default_opt, reason=known.reason)
+def _stopping(turn: Turn, known: KnownEvent, *, implied: bool) -> KnownEvent:
+    stop_at = known.stop_at or _stop_at(turn, known)
+    followed = known.takes_part
+    return looked_at_again(evolve(known, cancelled=True, implied=implied, stop_at=stop_at, followed=followed))
 
 
-def _ask(turn: Turn, known: KnownEvent, change: Change) -> None:
-    deadline = turn.now.mono + turn.config.decision_timeout.total_seconds()
-    default = OptType.OPT_IN if change is Change.CANCELLED else turn.config.default_opt
-    turn.put_event(evolve(known, opt=None, reason="", undecided=False, deadline=deadline))
-    turn.tell(DecisionNeeded(event=known.event, change=change, deadline=deadline, default=default, previous=known.opt))
-
-
-def decide(turn: Turn, command: Decide) -> None:
-    """The application's decision; what is late or about an unknown event changes nothing."""
-    known = turn.state.events.get(command.event_id)
-    if known is None or known.modification_number != command.modification_number:
-        return
-    if known.deadline is None and known.opt is command.opt_type:
-        return
-    decided = evolve(known, opt=command.opt_type, reason=command.reason, undecided=command.failed, deadline=None)
-    _settle(turn, decided)
-
-
-def _settle(turn: Turn, decided: KnownEvent) -> None:
-    turn.put_event(decided)
-    _answer(turn, decided.event, decided.request_id, decided.opt or OptType.OPT_OUT, reason=decided.reason)
-    if decided.cancelled and not decided.undecided:
-        turn.drop_event(decided.event_id)
-
-
-def _answer(turn: Turn, event: Event, request_id: str, opt: OptType, code: str = "200", reason: str = "") -> None:
-    """Note an answer; it replaces one to the same event that was not sent yet. A never is never answered (R62)."""
-    if event.oadr_response_required is ResponseRequired.NEVER:
-        return
-    descriptor = event.ei_event.event_descriptor
-    answer = EventResponse(
-        response_code=code,
-        response_description=reason or ("OK" if code == "200" else None),
-        request_id=request_id,
-        qualified_event_id=QualifiedEventID(
-            event_id=descriptor.event_id, modification_number=descriptor.modification_number
-        ),
-        opt_type=opt,
-    )
-    for path, text in faults(answer, EventResponse, "Decide"):
-        raise LocalError(text, path=path)
-    others = (old for old in turn.state.answers if old.qualified_event_id.event_id != descriptor.event_id)
-    turn.set(answers=(*others, answer))
+def _stop_at(turn: Turn, known: KnownEvent) -> datetime:
+    """R65: what is active goes on for a random time within startafter; anything else is over at once."""
+    wall, event = turn.now.wall, known.event.ei_event
+    window_s = timeline(event).window.total_seconds()
+    own = own_timeline(event, known.offset_s)
+    if not window_s or wall < own.start or (own.end is not None and wall >= own.end):
+        return wall
+    share = fraction(turn.key, "stop", known.event_id, turn.number())
+    return wall + timedelta(seconds=share * window_s)
 
 
 def _cancel_missing(turn: Turn, payload: DistributeEvent) -> None:
     """R61: a known event that is not in the payload is cancelled, unless it was over anyway."""
     listed = {event.ei_event.event_descriptor.event_id for event in payload.oadr_event}
     for known in tuple(turn.state.events.values()):
-        if known.event_id in listed:
-            continue
-        turn.drop_event(known.event_id)
-        gone = known.timeline.gone
-        if not known.cancelled and (gone is None or turn.now.wall < gone):
-            turn.tell(EventCancelled(event=_as_cancelled(known.event), implied=True))
+        if known.event_id not in listed:
+            _drop(turn, known)
 
 
 def forget_all(turn: Turn) -> None:
-    """The registration is over, and with it the events."""
+    """The registration is over, and with it the events (R407)."""
     for known in tuple(turn.state.events.values()):
-        if not known.cancelled and known.status is not EventStatus.COMPLETED:
-            turn.tell(EventCancelled(event=_as_cancelled(known.event), implied=True))
-    turn.set(events={}, answers=())
+        _drop(turn, known)
+    turn.set(answers=())
+
+
+def _drop(turn: Turn, known: KnownEvent) -> None:
+    gone = timeline(known.event.ei_event).gone
+    if known.cancelled:  # it was told, and only runs out
+        turn.put_event(evolve(known, implied=True, **_SETTLED))
+    elif gone is not None and turn.now.wall >= gone:
+        turn.drop_event(known.event_id)
+    else:
+        event = _as_cancelled(known.event)
+        turn.tell(EventCancelled(event=event, implied=True))
+        turn.put_event(evolve(_stopping(turn, known, implied=True), event=event, **_SETTLED))
 
 
 def _as_cancelled(event: Event) -> Event:
@@ -222,51 +205,31 @@ def _refuse_vtn(turn: Turn, vtn_id: str, expected: str) -> None:
     turn.post(ServiceName.EI_EVENT, CreatedEvent(ei_created_event=body))
 
 
-def advance(turn: Turn) -> None:
-    """What time alone does: defaults at the deadline, states, and the sending of gathered answers."""
-    for known in tuple(turn.state.events.values()):
-        if known.deadline is not None and turn.now.mono >= known.deadline:
-            opt = OptType.OPT_IN if known.cancelled else turn.config.default_opt
-            text = f"no decision about event {known.event_id} in time, answering {opt}"
-            turn.tell(Trouble(text=text))
-            _settle(turn, evolve(known, opt=opt, reason="no decision in time", deadline=None))
-    for known in tuple(turn.state.events.values()):
-        status = known.timeline.status_at(turn.now.wall)
-        if status is not known.status and not known.cancelled:
-            turn.put_event(evolve(known, status=status))
-            turn.tell(EventStatusChanged(event_id=known.event_id, status=status))
-    _send_answers(turn)
+def _tell_overlaps(turn: Turn, before: Mapping[str, KnownEvent]) -> None:
+    """R18: two events of one program at the same time may be, and what is done then is the application's choice.
+
+    Each event that is new or changed is told once, with one that lasts longest of those that began before it.
+    """
+    longest: dict[str, tuple[datetime | None, str]] = {}
+    for start, end, event_id, context in sorted(_spans(turn), key=lambda span: (span[0], span[2])):
+        other = longest.get(context)
+        if other is not None and (other[0] is None or start < other[0]):
+            pair = (event_id, other[1]) if _is_fresh(turn, before, event_id) else (other[1], event_id)
+            if _is_fresh(turn, before, pair[0]):
+                turn.tell(EventsOverlap(event_id=pair[0], other_id=pair[1]))
+        if other is None or (other[0] is not None and (end is None or end > other[0])):
+            longest[context] = (end, event_id)
 
 
-def _send_answers(turn: Turn) -> None:
-    state = turn.state
-    if not state.answers or state.registration is None:
-        return
-    open_questions = any(known.deadline is not None for known in state.events.values())
-    if open_questions and state.gather_until is not None and turn.now.mono < state.gather_until:
-        return
-    body = EiCreatedEvent(
-        ei_response=EiResponse(response_description="OK"),  # R42: its requestID stays empty
-        event_responses=state.answers,
-        ven_id=state.registration.ven_id,
-    )
-    turn.post(ServiceName.EI_EVENT, CreatedEvent(ei_created_event=body))
-    turn.set(answers=(), gather_until=None)
+def _spans(turn: Turn) -> Iterator[tuple[datetime, datetime | None, str, str]]:
+    """From dtstart to dtstart, duration and startafter together; the end does not belong to it (R18)."""
+    for known in turn.state.events.values():
+        if not known.cancelled:
+            times = timeline(known.event.ei_event)
+            context = known.event.ei_event.event_descriptor.market_context
+            yield times.start, times.gone, known.event_id, normal(context)
 
 
-def on_answered(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
-    """The VTN has taken a CreatedEvent."""
-    assert isinstance(entry.payload, CreatedEvent)
-    for answer in entry.payload.ei_created_event.event_responses or ():
-        turn.tell(
-            OptDelivered(
-                event_id=answer.qualified_event_id.event_id,
-                modification_number=answer.qualified_event_id.modification_number,
-                opt_type=answer.opt_type,
-            )
-        )
-
-
-def next_mono(known: Iterable[KnownEvent]) -> float | None:
-    """The earliest deadline of an open question."""
-    return min((event.deadline for event in known if event.deadline is not None), default=None)
+def _is_fresh(turn: Turn, before: Mapping[str, KnownEvent], event_id: str) -> bool:
+    known = before.get(event_id)
+    return known is None or known.modification_number != turn.state.events[event_id].modification_number

@@ -6,6 +6,7 @@ It stands alone as the only module that changes ``VenState.registration`` and ``
 from __future__ import annotations
 
 from datetime import timedelta
+from hashlib import blake2b
 from typing import Final
 
 from ..engine import Trouble
@@ -27,10 +28,10 @@ from ..model import (
     Response,
     ServiceName,
 )
-from . import events
-from .config import SHORTEST_POLL_S
+from . import events, opts
+from .config import SHORTEST_POLL_S, VenConfig
 from .messages import Registered, RegistrationEnded, RegistrationRefused
-from .state import Outgoing, Phase, Registration, Turn
+from .state import Identity, Outgoing, Phase, Registration, Turn
 
 WHILE_UNREGISTERED: Final[tuple[type[Payload], ...]] = (
     QueryRegistration,
@@ -48,8 +49,9 @@ LONGEST_POLL_S: Final = 86_400.0
 def begin(turn: Turn) -> None:
     """Register; under the same registration if there is one (R402)."""
     known = turn.state.registration
-    keep = tuple(entry for entry in turn.state.outbox if not isinstance(entry.payload, WHILE_UNREGISTERED[:2]))
-    turn.set(phase=Phase.REGISTERING, register_at=None, outbox=keep if known else (), cancel_wanted=False)
+    entries = turn.state.outbox.values()
+    turn.remove(*(entry for entry in entries if not known or isinstance(entry.payload, WHILE_UNREGISTERED[:2])))
+    turn.set(phase=Phase.REGISTERING, register_at=None, cancel_wanted=False)
     if turn.config.query_first and known is None:
         turn.post(ServiceName.EI_REGISTER_PARTY, QueryRegistration(request_id=turn.token("query")))
     else:
@@ -57,16 +59,56 @@ def begin(turn: Turn) -> None:
 
 
 def _create(turn: Turn) -> None:
-    known = turn.state.registration
+    known, identity = turn.state.registration, identity_of(turn.config)
     payload = CreatePartyRegistration(
         request_id=turn.token("register"),
         registration_id=known.registration_id if known else None,
         ven_id=known.ven_id if known else turn.config.ven_id,
-        oadr_xml_signature=turn.config.xml_signature,
-        oadr_ven_name=turn.config.ven_name,
-        oadr_http_pull_model=True,
+        oadr_transport_address=identity.transport_address,
+        oadr_report_only=identity.report_only,
+        oadr_xml_signature=identity.xml_signature,
+        oadr_ven_name=identity.ven_name,
+        oadr_http_pull_model=identity.transport_address is None,
     )
+    turn.set(identity=identity)
     turn.post(ServiceName.EI_REGISTER_PARTY, payload)
+
+
+def identity_of(config: VenConfig) -> Identity:
+    """What a VTN is told of this VEN when it registers."""
+    return Identity(
+        ven_name=config.ven_name,
+        report_only=config.report_only,
+        xml_signature=config.xml_signature,
+        transport_address=config.transport_address,
+    )
+
+
+def refresh(turn: Turn) -> None:
+    """The configuration may be another one: tell the VTN what has changed, and nothing else (R402, R306)."""
+    if turn.state.phase is not Phase.REGISTERED:
+        return
+    if turn.state.identity != identity_of(turn.config):
+        begin(turn)
+    elif turn.state.offered != _offered(turn.config):
+        turn.set(jobs={})
+        offer_reports(turn)
+
+
+def resynchronise(turn: Turn) -> None:
+    """Ask for all events: after a registration (R405), a restart, or replies that were lost (R500)."""
+    registration = turn.state.registration
+    asked = any(isinstance(entry.payload, RequestEvent) for entry in turn.state.outbox.values())
+    if registration is None or turn.config.report_only or asked:
+        return
+    request = EiRequestEvent(request_id=turn.token("events"), ven_id=registration.ven_id)
+    turn.post(ServiceName.EI_EVENT, RequestEvent(ei_request_event=request))
+
+
+def _offered(config: VenConfig) -> str:
+    """A digest of the reports that are offered."""
+    text = repr([offer.report for offer in config.reports])
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def on_queried(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
@@ -98,7 +140,8 @@ def on_created(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
         vtn_id=reply.vtn_id,
         poll_interval_s=_poll_interval(turn, reply.oadr_requested_oadr_poll_freq),
     )
-    turn.set(registration=registration, phase=Phase.REGISTERED, next_poll=turn.now.mono, drained=0, failures=0)
+    next_poll = None if turn.config.transport_address else turn.now.mono  # R500: who is pushed to does not poll
+    turn.set(registration=registration, phase=Phase.REGISTERED, next_poll=next_poll, drained=0, failures=0)
     turn.tell(
         Registered(
             ven_id=ven_id,
@@ -115,8 +158,9 @@ def on_created(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
     # R405, R309: metadata and oadrRequestEvent come before everything else. R306: metadata ends all report requests.
     turn.set(jobs={})
     offer_reports(turn)
-    request = EiRequestEvent(request_id=turn.token("events"), ven_id=ven_id)
-    turn.post(ServiceName.EI_EVENT, RequestEvent(ei_request_event=request))
+    resynchronise(turn)
+    if not again:
+        opts.renew(turn)
 
 
 def offer_reports(turn: Turn, report_request_id: str | None = None) -> None:
@@ -129,6 +173,7 @@ def offer_reports(turn: Turn, report_request_id: str | None = None) -> None:
         ven_id=turn.state.registration.ven_id,
         report_request_id=report_request_id,
     )
+    turn.set(offered=_offered(turn.config))
     turn.post(ServiceName.EI_REPORT, payload)
 
 
@@ -141,7 +186,7 @@ def refused(turn: Turn, code: str, text: str) -> None:
         phase=Phase.IDLE if delay is None else Phase.REGISTERING,
         register_at=None if delay is None else turn.now.mono + delay,
         next_poll=None,
-        outbox=(),
+        outbox={},
         answers=(),
         jobs={},
     )
@@ -157,7 +202,7 @@ def lost(turn: Turn, code: str, text: str) -> None:
         phase=Phase.REGISTERING,
         register_at=turn.now.mono + delay,
         next_poll=None,
-        outbox=(),
+        outbox={},
         answers=(),
         jobs={},
         losses=losses,
@@ -169,10 +214,12 @@ def on_reregistration_requested(turn: Turn, payload: Payload) -> None:
     """RequestReregistration: acknowledge, then register again under the same IDs."""
     registration = turn.state.registration
     ven_id = registration.ven_id if registration else turn.config.ven_id
-    if turn.state.phase is not Phase.REGISTERED:
-        return  # it is under way already
     assert isinstance(payload, RequestReregistration)
-    turn.post(ServiceName.EI_REGISTER_PARTY, Response(ei_response=EiResponse(), ven_id=ven_id))
+    acknowledged = Response(ei_response=EiResponse(), ven_id=ven_id)
+    if turn.state.phase is not Phase.REGISTERED:  # it is under way already
+        turn.reply = acknowledged
+        return
+    turn.answer(ServiceName.EI_REGISTER_PARTY, acknowledged)
     before = turn.state.losses
     turn.set(losses=before + 1)
     if not before:
@@ -208,7 +255,7 @@ def on_cancelled_by_vtn(turn: Turn, payload: Payload) -> None:
             register_at=None if delay is None else turn.now.mono + delay,
         )
         turn.tell(RegistrationEnded(by_vtn=True, text="cancelled by the VTN", retry_s=delay))
-    turn.post(ServiceName.EI_REGISTER_PARTY, answer)
+    turn.answer(ServiceName.EI_REGISTER_PARTY, answer)
 
 
 def cancel(turn: Turn) -> None:
@@ -219,7 +266,7 @@ def cancel(turn: Turn) -> None:
         turn.set(cancel_wanted=True)  # the VTN may have registered this VEN already: cancel when it says so
         return
     if registration is None:
-        turn.set(phase=Phase.IDLE, register_at=None, outbox=())
+        turn.set(phase=Phase.IDLE, register_at=None, outbox={})
         return
     payload = CancelPartyRegistration(
         request_id=turn.token("cancel"), registration_id=registration.registration_id, ven_id=registration.ven_id
@@ -242,7 +289,7 @@ def on_cancelled(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
 
 def _forget(turn: Turn) -> None:
     events.forget_all(turn)
-    turn.set(registration=None, jobs={}, outbox=(), answers=(), next_poll=None, drained=0)
+    turn.set(registration=None, jobs={}, outbox={}, opts={}, answers=(), next_poll=None, drained=0)
 
 
 def _longest_retry(turn: Turn) -> float:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ..engine.copying import evolve
+from ..errors import shown
 from ..model import (
     METADATA,
     CanceledReport,
@@ -80,8 +81,8 @@ def _take_up(turn: Turn, requests: tuple[ReportRequest, ...], request_id: str) -
         oadr_pending_reports=tuple(turn.state.jobs),
         ven_id=registered.ven_id if registered else None,
     )
-    turn.post(ServiceName.EI_REPORT, answer)
-    for report_request_id in metadata:
+    turn.answer(ServiceName.EI_REPORT, answer)
+    for report_request_id in metadata[:MOST_JOBS]:
         registration.offer_reports(turn, report_request_id)
 
 
@@ -182,7 +183,7 @@ def on_cancelled(turn: Turn, payload: Payload) -> None:
     registered = turn.state.registration
     response = EiResponse(
         response_code=INVALID_ID if unknown else OK,
-        response_description=f"unknown: {', '.join(unknown)}" if unknown else "OK",
+        response_description=f"unknown: {shown(', '.join(unknown))}" if unknown else "OK",
         request_id=payload.request_id,
     )
     answer = CanceledReport(
@@ -190,7 +191,7 @@ def on_cancelled(turn: Turn, payload: Payload) -> None:
         oadr_pending_reports=tuple(turn.state.jobs),
         ven_id=registered.ven_id if registered else None,
     )
-    turn.post(ServiceName.EI_REPORT, answer)
+    turn.answer(ServiceName.EI_REPORT, answer)
 
 
 def _stop(turn: Turn, payload: CancelReport) -> None:
@@ -222,7 +223,7 @@ def on_offered(turn: Turn, payload: Payload) -> None:
         ei_response=EiResponse(response_description="OK", request_id=payload.request_id),
         ven_id=registered.ven_id if registered else None,
     )
-    turn.post(ServiceName.EI_REPORT, answer)
+    turn.answer(ServiceName.EI_REPORT, answer)
 
 
 def on_values(turn: Turn, payload: Payload) -> None:
@@ -233,4 +234,4 @@ def on_values(turn: Turn, payload: Payload) -> None:
         ei_response=EiResponse(response_description="OK", request_id=payload.request_id),
         ven_id=registered.ven_id if registered else None,
     )
-    turn.post(ServiceName.EI_REPORT, answer)
+    turn.answer(ServiceName.EI_REPORT, answer)

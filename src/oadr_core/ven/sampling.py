@@ -52,6 +52,14 @@ def advance(turn: Turn) -> None:
             _deliver(turn, job)
 
 
+def wake(turn: Turn) -> None:
+    """After a restart: a report that was complete is delivered, and an open question is asked again by its time."""
+    for job in tuple(turn.state.jobs.values()):
+        taken = [reading.at for reading in job.readings if reading.at is not None]
+        if (taken and max(taken) >= job.boundary) or (job.last and job.next_sample is None):
+            turn.put_job(evolve(job, deliver_at=turn.now.mono))
+
+
 def _ask(turn: Turn, job: Job) -> None:
     assert job.next_sample is not None
     offer = turn.config.offer(job.request.report_specifier.report_specifier_id)
@@ -171,10 +179,10 @@ def _post(turn: Turn, job: Job, readings: tuple[Reading, ...]) -> None:
 def _queue(turn: Turn, report: Report, ven_id: str) -> None:
     """Put a report into the outbox: with others that wait there, so that a backlog is worked off in few messages."""
     outbox, flight = turn.state.outbox, turn.state.flight
-    waiting = [entry for entry in outbox if isinstance(entry.payload, UpdateReport)]
+    waiting = [entry for entry in outbox.values() if isinstance(entry.payload, UpdateReport)]
     if len(waiting) >= MOST_WAITING:
         oldest = waiting[0]
-        turn.set(outbox=tuple(entry for entry in outbox if entry is not oldest))
+        turn.remove(oldest)
         text = f"{len(waiting)} messages with reports wait for the VTN; the oldest is given up"
         turn.tell(Trouble(text=text, lost=oldest.payload))
     last = waiting[-1] if waiting else None
@@ -182,8 +190,7 @@ def _queue(turn: Turn, report: Report, ven_id: str) -> None:
     if last is not None and isinstance(last.payload, UpdateReport) and not last.attempts and not under_way:
         reports = (*last.payload.oadr_report, report)
         if len(reports) <= MOST_TOGETHER:
-            more = evolve(last, payload=evolve(last.payload, oadr_report=reports))
-            turn.set(outbox=tuple(more if entry.number == last.number else entry for entry in turn.state.outbox))
+            turn.keep(evolve(last, payload=evolve(last.payload, oadr_report=reports)))
             return
     turn.post(
         ServiceName.EI_REPORT, UpdateReport(request_id=turn.token("update"), oadr_report=(report,), ven_id=ven_id)

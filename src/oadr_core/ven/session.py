@@ -9,21 +9,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from ..engine import ExchangeFailed, Input, Now, Output, ReplyArrived, SendRequest, Tick
+from ..engine import ExchangeFailed, Input, Now, Output, ReplyArrived, RequestArrived, SendReply, SendRequest, Tick
 from ..engine.chance import token
 from ..engine.copying import evolve
+from ..engine.records import SaveState, changes, everything, opened, pack, restored
 from ..errors import LocalError
-from ..model import OptType
+from ..model import OptType, Payload
 from ..wire import encode
-from . import conversation, events, registration, sampling
+from . import conversation, decisions, opts, progress, pushed, registration, sampling, waking
 from .config import VenConfig
-from .messages import CancelRegistration, Decide, PollNow, ProvideReport, Reading, Register
-from .state import Phase, Registration, Turn, VenState
+from .messages import (
+    CancelRegistration,
+    Decide,
+    MakeOpt,
+    PollNow,
+    ProvideReport,
+    Reading,
+    Reconfigure,
+    Register,
+    WithdrawOpt,
+)
+from .progress import Value
+from .state import HEAD, Phase, Registration, Turn, VenState
 
 if TYPE_CHECKING:
     from ..security import Signer, Trust
+
+SHORTEST_KEY: Final = 16
+"""Bytes: as many as a random UUID has."""
 
 
 def _register(turn: Turn, command: Register) -> None:
@@ -35,8 +50,17 @@ def _cancel(turn: Turn, command: CancelRegistration) -> None:
 
 
 def _poll(turn: Turn, command: PollNow) -> None:
-    if turn.state.phase is Phase.REGISTERED:
+    if turn.state.phase is not Phase.REGISTERED:
+        return
+    if turn.config.transport_address is None:
         turn.set(next_poll=turn.now.mono)
+    else:
+        registration.resynchronise(turn)  # R500: who is pushed to does not poll
+
+
+def _reconfigure(turn: Turn, command: Reconfigure) -> None:
+    turn.config = command.config
+    registration.refresh(turn)
 
 
 def _tick(turn: Turn, tick: Tick) -> None:
@@ -48,9 +72,13 @@ INPUTS: Final[Mapping[type[Input], Callable[[Turn, Any], None]]] = MappingProxyT
         Tick: _tick,
         ReplyArrived: conversation.on_reply,
         ExchangeFailed: conversation.on_failure,
+        RequestArrived: pushed.on_request,
         Register: _register,
         CancelRegistration: _cancel,
-        Decide: events.decide,
+        Reconfigure: _reconfigure,
+        Decide: decisions.decide,
+        MakeOpt: opts.make,
+        WithdrawOpt: opts.withdraw,
         ProvideReport: sampling.provide,
         PollNow: _poll,
     }
@@ -61,9 +89,9 @@ INPUTS: Final[Mapping[type[Input], Callable[[Turn, Any], None]]] = MappingProxyT
 class VenSession:
     """A VEN, without sockets, clock or randomness.
 
-    ``key`` is the source of everything that looks random: at least 16 bytes, drawn by the adapter; a session that
-    is restored gets the same one. ``wire=False`` leaves out the bytes: requests bear only their payload, and
-    replies are given as payload.
+    ``key`` is the source of everything that looks random: at least 16 bytes, drawn by the adapter once; it is part of
+    the state. ``wire=False`` leaves out the bytes: requests bear only their payload, and replies are given as
+    payload.
 
     ``signer`` signs what is sent; ``trust`` says whose signatures are believed, and then nothing else is (R514).
 
@@ -79,33 +107,70 @@ class VenSession:
         signer: Signer | None = None,
         trust: Trust | None = None,
     ) -> None:
-        if len(key) < 16:
-            raise LocalError(f"a key of at least 16 bytes is expected, not {len(key)}", path="VenSession/key")
+        self._begin(config, VenState(key=key), wire, signer, trust)
+        self._saved = VenState()
+
+    def _begin(
+        self, config: VenConfig, state: VenState, wire: bool, signer: Signer | None, trust: Trust | None
+    ) -> None:
+        if len(state.key) < SHORTEST_KEY:
+            text = f"a key of at least {SHORTEST_KEY} bytes is expected, not {len(state.key)}"
+            raise LocalError(text, path="VenSession/key")
         self._config = config
-        self._key = key
         self._wire = wire
         self._signer = signer
         self._trust = trust
-        self._state = VenState()
+        self._state = self._saved = state
+
+    @classmethod
+    def restore(
+        cls,
+        config: VenConfig,
+        snapshot: bytes | Mapping[str, bytes],
+        *,
+        key: bytes | None = None,
+        wire: bool = True,
+        signer: Signer | None = None,
+        trust: Trust | None = None,
+    ) -> Self:
+        """The session that :meth:`snapshot` has described, or whose records a store has collected.
+
+        With its first input it takes up what was under way: messages without an answer are sent again, open questions
+        asked again, and all events are asked for. ``config`` may be another one: the VTN is told what has changed.
+        ``key``: a fresh one in place of that of the snapshot. Raises :class:`~oadr_core.errors.LocalError` for a
+        snapshot that is damaged, or written by a later version.
+        """
+        state = restored(VenState, HEAD, opened(snapshot))
+        in_order = sorted(state.outbox.items(), key=lambda item: item[1].number)
+        state = evolve(state, outbox=MappingProxyType(dict(in_order)))
+        session = cls.__new__(cls)
+        session._begin(config, state if key is None else evolve(state, key=key), wire, signer, trust)
+        session._saved = state
+        return session
 
     # --- the door ---------------------------------------------------------------------------------------------------
 
     def handle(self, input: Input, now: Now) -> tuple[Output, ...]:  # noqa: A002  # the name is fixed by the design
         """Take an input; return what is to be done and to be known, in causal order.
 
-        After this call you must carry out the outputs, and ask :meth:`next_timer` again. Raises
-        :class:`~oadr_core.errors.LocalError` for an input that cannot be; then nothing has changed.
+        After this call you must carry out the outputs, :class:`~oadr_core.engine.SaveState` first, and ask
+        :meth:`next_timer` again. Raises :class:`~oadr_core.errors.LocalError` for an input that cannot be; then
+        nothing has changed.
         """
         reducer = INPUTS.get(type(input))
         if reducer is None:
             raise LocalError(f"a VenSession does not take {type(input).__name__}")
-        turn = Turn(self._config, self._key, self._state, now, self._trust)
+        turn = Turn(self._config, self._state, now, self._trust)
+        if not turn.state.awake:
+            waking.wake(turn)
         conversation.advance(turn)
         reducer(turn, input)
         _advance(turn)
         outputs = tuple(self._written(output, now) for output in turn.outputs)
-        self._state = turn.state
-        return outputs
+        records = changes(HEAD, self._saved, turn.state)
+        self._config = turn.config
+        self._state = self._saved = turn.state
+        return (SaveState(records=records), *outputs) if records else outputs
 
     def next_timer(self, now: Now) -> float | None:
         """When the session wants a Tick, in seconds on ``mono``; ``None`` when only an input can move it.
@@ -113,21 +178,30 @@ class VenSession:
         Calendar times are converted with the clocks of ``now``: an adapter that sleeps for long asks again at least
         every minute, so that a wall clock that is set is noticed.
         """
-        turn = Turn(self._config, self._key, self._state, now)
         state = self._state
+        if not state.awake and state.phase is not Phase.IDLE:
+            return now.mono
+        turn = Turn(self._config, state, now)
         known = tuple(state.events.values())
         monos = [
             conversation.next_mono(turn),
             state.register_at,
             state.gather_until if state.answers and state.registration else None,
-            events.next_mono(known),
+            decisions.next_mono(known),
             sampling.next_mono(state.jobs.values()),
         ]
-        changes = (event.timeline.next_change(now.wall) for event in known if not event.cancelled)
-        walls = [*changes, sampling.next_wall(state.jobs.values())]
+        walls = [progress.next_wall(known, now.wall), sampling.next_wall(state.jobs.values())]
         found = [at for at in monos if at is not None]
         found.extend(now.mono_at(wall) for wall in walls if wall is not None)
         return min(found, default=None)
+
+    def snapshot(self) -> bytes:
+        """All that outlives the process, as one JSON document with a version and a digest; :meth:`restore` takes it.
+
+        It is what a store has after the last step.
+        """
+        records = everything(HEAD, self._state)
+        return pack((record.key, data) for record in records if (data := record.data()) is not None)
 
     # --- commands, for convenience ----------------------------------------------------------------------------------
 
@@ -161,16 +235,33 @@ class VenSession:
         """What the VTN has told about the registration; ``None`` without one."""
         return self._state.registration
 
+    def values_now(self, now: Now) -> tuple[Value, ...]:
+        """All signal values that hold now by this VEN's own timeline: by priority, then start, then eventID (R3, R15).
+
+        Events that were opted out of, and tests, are among them: see the fields ``opt`` and ``test``.
+        """
+        return progress.values(self._state.events.values(), now.wall)
+
+    def value_now(self, signal_name: str, now: Now, *, market_context: str | None = None) -> Value | None:
+        """The value of a signal that is to be followed now: of the most important event that is no test, and that was
+        not opted out of; ``None`` without one. ``market_context`` limits it to one program.
+        """
+        return progress.foremost(self.values_now(now), signal_name, market_context)
+
     def _written(self, output: Output, now: Now) -> Output:
-        if not self._wire or not isinstance(output, SendRequest):
+        if not self._wire or not isinstance(output, (SendRequest, SendReply)) or output.payload is None:
             return output
+        return evolve(output, data=self._bytes(output.payload, output.exchange, now))
+
+    def _bytes(self, payload: Payload, exchange: int, now: Now) -> bytes:
         if self._signer is None:
-            return evolve(output, data=encode(output.payload))
+            return encode(payload)
         from ..security import seal  # an extra, and not needed without a signer
 
-        # Each attempt is an exchange of its own, so a repetition gets a fresh time and nonce.
-        nonce = token(self._key, "nonce", output.exchange)
-        return evolve(output, data=seal(output.payload, signer=self._signer, now=now.wall, nonce=nonce))
+        # Each attempt is an exchange of its own, so a repetition gets a fresh time and nonce. The clocks keep nonces
+        # apart that exchanges before and after a restart would share.
+        nonce = token(self._state.key, "nonce", payload.__element__, exchange, now.mono, now.wall)
+        return seal(payload, signer=self._signer, now=now.wall, nonce=nonce)
 
 
 def _advance(turn: Turn) -> None:
@@ -178,6 +269,7 @@ def _advance(turn: Turn) -> None:
     register_at = turn.state.register_at
     if register_at is not None and turn.now.mono >= register_at:
         registration.begin(turn)
-    events.advance(turn)
+    progress.advance(turn)
+    decisions.advance(turn)
     sampling.advance(turn)
     conversation.send_next(turn)

@@ -1,7 +1,7 @@
 """All that a VEN session remembers, as frozen values.
 
 It stands alone because the reducers of the other modules exchange nothing but this. The durable half survives a
-restart, the volatile half begins anew.
+restart, the volatile half begins anew: each field says what it is (:mod:`oadr_core.engine.records`).
 """
 
 from __future__ import annotations
@@ -14,18 +14,30 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
-from ..engine import Now, Output, Timeline
+from ..engine import Now, Output
 from ..engine.chance import token
-from ..model import Event, EventResponse, EventStatus, OptType, Payload, ReportRequest, ServiceName
+from ..engine.records import quiet, table, volatile
+from ..model import (
+    CreateOpt,
+    Event,
+    EventResponse,
+    OptType,
+    Payload,
+    ReportRequest,
+    ServiceName,
+)
+from ..security.replay import ReplayGuard
 from .config import VenConfig
-from .messages import Reading
+from .messages import Change, Reading
+from .timeline import Moment
 
 if TYPE_CHECKING:
-    from ..security import ReplayGuard, Trust
+    from ..security import Trust
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
-_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+HEAD: Final = "ven"
+"""The name of the record that holds all but the tables."""
 
 
 class Phase(StrEnum):
@@ -52,21 +64,39 @@ class Registration:
 class KnownEvent:
     """An event of this VEN.
 
-    ``request_id`` is that of the message that last brought it (R42). ``opt`` is the application's decision,
-    ``None`` until there is one; ``undecided`` says that the last question brought none, so that it is asked again.
-    ``deadline`` (on mono) is set while a question is open. ``offset_s`` is the randomisation of its start (R30).
+    ``request_id`` is that of the message that last brought it (R42). ``opt``, ``code`` and ``reason`` are what was
+    decided, ``opt`` ``None`` until then; ``undecided`` says that the last question brought no decision, so that it is
+    asked again. ``asking`` is the question that is open, and ``deadline`` (on mono) its end. ``qualified`` is the opt
+    that an oadrCreateOpt has stated, which goes before every oadrCreatedEvent (R206). ``offset_s`` is the
+    randomisation of the start (R30).
+
+    A cancelled event stays until ``stop_at`` (R65); ``implied`` says how it was cancelled (R61), ``followed`` that
+    this VEN took part until then, ``acknowledged`` that the VTN has our answer (R36). ``moment`` is what was last told
+    of its timeline, ``told`` which intervals were.
     """
 
     event: Event
     request_id: str
-    timeline: Timeline
-    status: EventStatus
     offset_s: float = 0.0
     opt: OptType | None = None
+    code: str = "200"
     reason: str = ""
     undecided: bool = False
-    deadline: float | None = None
+    asking: Change | None = None
+    qualified: OptType | None = None
     cancelled: bool = False
+    implied: bool = False
+    stop_at: datetime | None = None
+    followed: bool = False
+    acknowledged: bool = False
+    deadline: float | None = volatile(None)
+    moment: Moment | None = volatile(None)
+    told: tuple[int | None, ...] = volatile(())
+
+    @property
+    def takes_part(self) -> bool:
+        """True when this VEN does what the event wants; a cancelled one until its stop."""
+        return self.followed if self.cancelled else self.opt is OptType.OPT_IN
 
     @property
     def event_id(self) -> str:
@@ -95,15 +125,29 @@ class Job:
     next_sample: datetime | None
     boundary: datetime
     since: datetime
-    asked: datetime | None = None
-    deadline: float | None = None
     readings: tuple[Reading, ...] = ()
-    deliver_at: float | None = None
     last: bool = False
+    asked: datetime | None = volatile(None)
+    deadline: float | None = volatile(None)
+    deliver_at: float | None = volatile(None)
 
     @property
     def id(self) -> str:
         return self.request.report_request_id
+
+
+@attrs.frozen(kw_only=True)
+class Opt:
+    """An opt of ours: a schedule, or what was said about an event outside the answer to it (section 5.4).
+
+    ``confirmed``: the VTN has taken it. ``superseded``: a later schedule has replaced it (R203). ``withdrawn``: the
+    VTN is being told that it is void.
+    """
+
+    payload: CreateOpt
+    confirmed: bool = False
+    superseded: bool = False
+    withdrawn: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -116,8 +160,8 @@ class Outgoing:
     number: int
     service: ServiceName
     payload: Payload
-    attempts: int = 0
-    not_before: float = 0.0
+    attempts: int = quiet(0)
+    not_before: float = volatile(0.0)
 
 
 @attrs.frozen(kw_only=True)
@@ -131,53 +175,88 @@ class Flight:
 
 
 @attrs.frozen(kw_only=True)
+class Identity:
+    """What the VTN was told of this VEN when it registered: when that changes, the VEN registers again."""
+
+    ven_name: str
+    report_only: bool
+    xml_signature: bool
+    transport_address: str | None
+
+
+@attrs.frozen(kw_only=True)
 class VenState:
     """The state of a session; see the modules that change it."""
 
-    # durable
-    registration: Registration | None = None
-    events: Mapping[str, KnownEvent] = _NOTHING  # type: ignore[assignment]  # empty for every type of value
-    answers: tuple[EventResponse, ...] = ()
-    jobs: Mapping[str, Job] = _NOTHING  # type: ignore[assignment]  # empty for every type of value
-    outbox: tuple[Outgoing, ...] = ()
-    counter: int = 0
-    # volatile
+    key: bytes = b""
+    """What everything that looks random is derived from."""
     phase: Phase = Phase.IDLE
-    flight: Flight | None = None
-    next_poll: float | None = None
-    drained: int = 0
-    """Polls in a row that brought something; 0 when the VTN has nothing more (R500)."""
-    gather_until: float | None = None
-    failures: int = 0
-    """Failures in a row to reach the VTN."""
-    losses: int = 0
-    """How often in a row the VTN did not know this VEN, although it had registered it."""
-    retry_at: float | None = None
-    """While the VTN is away nothing is sent before this (on mono)."""
-    register_at: float | None = None
+    registration: Registration | None = None
+    identity: Identity | None = None
+    offered: str = ""
+    """Of the reports that the VTN was told of: a digest."""
     cancel_wanted: bool = False
     """The application ended the registration while it was being made."""
-    guard: ReplayGuard | None = None
+    answers: tuple[EventResponse, ...] = ()
+    events: Mapping[str, KnownEvent] = table("event")
+    jobs: Mapping[str, Job] = table("report")
+    opts: Mapping[str, Opt] = table("opt")
+    outbox: Mapping[str, Outgoing] = table("message")
+    counter: int = quiet(0)
+    """Numbers that were used. What was made of one is saved with it; numbers of polls need not be remembered."""
+    guard: ReplayGuard | None = quiet(None)
     """What the VTN has signed lately, where signatures are checked (R514)."""
+    # volatile
+    awake: bool = volatile(False)
+    flight: Flight | None = volatile(None)
+    next_poll: float | None = volatile(None)
+    drained: int = volatile(0)
+    """Polls in a row that brought something; 0 when the VTN has nothing more (R500)."""
+    gather_until: float | None = volatile(None)
+    failures: int = volatile(0)
+    """Failures in a row to reach the VTN."""
+    missed: bool = volatile(False)
+    """A reply was lost, and with it perhaps an event: ask for all of them when the VTN is back (R500)."""
+    losses: int = volatile(0)
+    """How often in a row the VTN did not know this VEN, although it had registered it."""
+    retry_at: float | None = volatile(None)
+    """While the VTN is away nothing is sent before this (on mono)."""
+    register_at: float | None = volatile(None)
 
 
 class Turn:
     """One step in the making: the state so far, and the outputs so far.
 
     The reducers change ``state`` and append to ``outputs``; if one of them raises, the session drops the turn.
+    ``pushed``: a request of the VTN is being answered in its own exchange, and ``reply`` is the answer.
     """
 
-    def __init__(self, config: VenConfig, key: bytes, state: VenState, now: Now, trust: Trust | None = None) -> None:
+    def __init__(self, config: VenConfig, state: VenState, now: Now, trust: Trust | None = None) -> None:
         self.trust = trust
         self.config = config
-        self.key = key
         self.state = state
         self.now = now
         self.outputs: list[Output] = []
+        self.pushed = False
+        self.reply: Payload | None = None
+        self._copied = False
+
+    @property
+    def key(self) -> bytes:
+        return self.state.key
 
     def set(self, **changes: object) -> None:
-        """Change fields of the state."""
-        self.state = attrs.evolve(self.state, **changes)  # type: ignore[arg-type]  # names are checked by attrs
+        """Change fields of the state.
+
+        The first change makes a copy, which belongs to this turn alone until the session takes it; so the further ones
+        write into it. A turn changes half a dozen fields, and copying each time is what a step would cost most.
+        """
+        if not self._copied:
+            self.state = attrs.evolve(self.state, **changes)  # type: ignore[arg-type]  # names are checked by attrs
+            self._copied = True
+            return
+        for name, value in changes.items():
+            object.__setattr__(self.state, name, value)  # slots: a name that is not a field raises
 
     def tell(self, *outputs: Output) -> None:
         """Add outputs."""
@@ -195,7 +274,24 @@ class Turn:
     def post(self, service: ServiceName, payload: Payload) -> None:
         """Put a message into the outbox."""
         entry = Outgoing(number=self.number(), service=service, payload=payload)
-        self.set(outbox=(*self.state.outbox, entry))
+        self.set(outbox=with_item(self.state.outbox, str(entry.number), entry))
+
+    def answer(self, service: ServiceName, payload: Payload) -> None:
+        """Answer a request of the VTN: in its own exchange if it was pushed, else by a message of our own (2.0)."""
+        if self.pushed:
+            self.reply = payload
+        else:
+            self.post(service, payload)
+
+    def keep(self, *entries: Outgoing) -> None:
+        """Change entries of the outbox that are there."""
+        changed = {str(entry.number): entry for entry in entries}
+        self.set(outbox=MappingProxyType({**self.state.outbox, **changed}))
+
+    def remove(self, *entries: Outgoing) -> None:
+        """Take entries out of the outbox."""
+        gone = {str(entry.number) for entry in entries}
+        self.set(outbox=MappingProxyType({k: v for k, v in self.state.outbox.items() if k not in gone}))
 
     def put_event(self, known: KnownEvent) -> None:
         self.set(events=with_item(self.state.events, known.event_id, known))
@@ -208,6 +304,12 @@ class Turn:
 
     def drop_job(self, report_request_id: str) -> None:
         self.set(jobs=without_item(self.state.jobs, report_request_id))
+
+    def put_opt(self, key: str, opt: Opt) -> None:
+        self.set(opts=with_item(self.state.opts, key, opt))
+
+    def drop_opt(self, key: str) -> None:
+        self.set(opts=without_item(self.state.opts, key))
 
 
 def with_item(mapping: Mapping[_K, _V], key: _K, value: _V) -> Mapping[_K, _V]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ..rules.signals import usual_unit
 from .book import EventEntry
 from .build import UNSAID, Targets, build_event, change_event
-from .config import Admitted, ReportPolicy, VtnConfig, VtnLimits, admitted
+from .config import Admitted, IdentityPolicy, PushPolicy, ReportPolicy, UnknownVens, VtnConfig, VtnLimits, admitted
 from .messages import (
     AskReport,
     AskReregistration,
@@ -12,6 +13,7 @@ from .messages import (
     EndRegistration,
     EventDelivered,
     EventPublished,
+    EventsOverlap,
     EventStatusChanged,
     ModifyEvent,
     OptReceived,
@@ -24,14 +26,15 @@ from .messages import (
     ReportRequestStopped,
     ReportsOffered,
     ReportValue,
+    SetGroup,
     StopReports,
     VenRegistered,
     VenReregistered,
     VenUnregistered,
 )
+from .opts import standing_schedule
 from .session import VtnSession
-from .signals import usual_unit
-from .state import Delivery, OptSchedule, RequestedReport, VenState
+from .state import Delivery, OptSchedule, RequestedReport, Stage, VenState
 
 __all__ = [
     "UNSAID",
@@ -45,12 +48,15 @@ __all__ = [
     "EventEntry",
     "EventPublished",
     "EventStatusChanged",
+    "EventsOverlap",
+    "IdentityPolicy",
     "ModifyEvent",
     "OptReceived",
     "OptSchedule",
     "OptScheduleCancelled",
     "OptScheduleReceived",
     "PublishEvent",
+    "PushPolicy",
     "ReportPolicy",
     "ReportReceived",
     "ReportRequestConfirmed",
@@ -59,8 +65,11 @@ __all__ = [
     "ReportValue",
     "ReportsOffered",
     "RequestedReport",
+    "SetGroup",
+    "Stage",
     "StopReports",
     "Targets",
+    "UnknownVens",
     "VenRegistered",
     "VenReregistered",
     "VenState",
@@ -71,5 +80,6 @@ __all__ = [
     "admitted",
     "build_event",
     "change_event",
+    "standing_schedule",
     "usual_unit",
 ]

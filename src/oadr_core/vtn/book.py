@@ -7,7 +7,7 @@ news, when it asks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from types import MappingProxyType
@@ -15,7 +15,8 @@ from typing import Final
 
 import attrs
 
-from ..engine import Now, Timeline
+from ..engine import Now, Timeline, timeline
+from ..engine.records import volatile
 from ..model import EiEvent, EventStatus, ResponseRequired
 
 OPEN_CANCELLED_KEPT: Final = timedelta(days=1)
@@ -39,7 +40,7 @@ class EventEntry:
     response_required: ResponseRequired
     ven_ids: tuple[str, ...] | None
     number: int
-    timeline: Timeline
+    timeline: Timeline = volatile(attrs.Factory(lambda entry: timeline(entry.event), takes_self=True))
     status: EventStatus
     cancelled_at: datetime | None = None
 
@@ -84,6 +85,15 @@ class EventEntry:
         """The next instant after ``wall`` at which its status changes, or it is gone."""
         return self.gone if self.cancelled else self.timeline.next_change(wall)
 
+    def unannounced_change(self) -> datetime | None:
+        """The first instant at which its status differs from the announced one, or it is gone; perhaps long ago."""
+        following = {
+            EventStatus.FAR: self.timeline.ramp_up,
+            EventStatus.NEAR: self.timeline.start,
+            EventStatus.ACTIVE: self.timeline.end,
+        }
+        return following.get(self.status, self.gone)
+
     def is_for(self, ven_id: str) -> bool:
         """True when it is meant for this VEN."""
         return self.ven_ids is None or ven_id in self.ven_ids
@@ -103,6 +113,7 @@ class EventBook:
         self._finished: dict[str, None] = {}
         self._most_finished = finished
         self._published = 0
+        self._changed: dict[str, EventEntry | None] = {}
 
     @property
     def entries(self) -> Mapping[str, EventEntry]:
@@ -138,16 +149,29 @@ class EventBook:
         event_id = entry.event_id
         if event_id not in self._entries:
             self._published += 1
-            if entry.ven_ids is None:
-                self._for_all[event_id] = None
-            for ven_id in entry.ven_ids or ():
-                self._for_ven.setdefault(ven_id, {})[event_id] = None
-        self._entries[event_id] = entry
+            self._list(entry)
+        self._entries[event_id] = self._changed[event_id] = entry
         if entry.ven_ids is None:
             self._all_version += 1
         for ven_id in entry.ven_ids or ():
             self._ven_version[ven_id] = self._ven_version.get(ven_id, 0) + 1
-        self._arm(entry, now)
+        self._arm(entry, entry.next_change(now.wall))
+
+    def restore(self, entries: Iterable[EventEntry], published: int) -> None:
+        """Take in the events of a former life, in an empty book; those that were over are so again with the next
+        :meth:`advance`.
+        """
+        for entry in sorted(entries, key=lambda entry: entry.number):
+            event_id = entry.event_id
+            self._entries[event_id] = entry
+            self._list(entry)
+            self._arm(entry, entry.unannounced_change())
+        self._published = max(published, *(entry.number + 1 for entry in self._entries.values()), 0)
+
+    def changes(self) -> Mapping[str, EventEntry | None]:
+        """The events that are new or other ones since this was last asked, ``None`` for those that are forgotten."""
+        changed, self._changed = self._changed, {}
+        return changed
 
     def next_change(self) -> datetime | None:
         """When :meth:`advance` has something to do."""
@@ -164,20 +188,26 @@ class EventBook:
             _, event_id = heappop(self._timers)
             entry = self._entries[event_id]
             if (status := entry.status_at(now.wall)) is not entry.status:
-                entry = self._entries[event_id] = attrs.evolve(entry, status=status)
+                entry = self._entries[event_id] = self._changed[event_id] = attrs.evolve(entry, status=status)
                 changed.append(entry)
             if entry.is_gone(now.wall):
                 self._finish(entry)
             else:
-                self._arm(entry, now)
+                self._arm(entry, entry.next_change(now.wall))
         return changed
+
+    def _list(self, entry: EventEntry) -> None:
+        if entry.ven_ids is None:
+            self._for_all[entry.event_id] = None
+        for ven_id in entry.ven_ids or ():
+            self._for_ven.setdefault(ven_id, {})[entry.event_id] = None
 
     def _is_stale(self, at: datetime, event_id: str) -> bool:
         return self._armed.get(event_id) != at
 
-    def _arm(self, entry: EventEntry, now: Now) -> None:
+    def _arm(self, entry: EventEntry, at: datetime | None) -> None:
         self._armed.pop(entry.event_id, None)
-        if (at := entry.next_change(now.wall)) is not None:
+        if at is not None:
             self._armed[entry.event_id] = at
             heappush(self._timers, (at, entry.event_id))
         if len(self._timers) > 2 * len(self._armed) + SPARE_TIMERS:
@@ -195,3 +225,4 @@ class EventBook:
         while len(self._finished) > self._most_finished:
             oldest = next(iter(self._finished))
             del self._finished[oldest], self._entries[oldest]
+            self._changed[oldest] = None

@@ -31,7 +31,7 @@ from ..model import (
     Tolerance,
 )
 from ..model.declare import EXTENSION, fields_of
-from .signals import usual_unit
+from ..rules.signals import usual_unit
 
 _T = TypeVar("_T")
 

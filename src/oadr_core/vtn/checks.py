@@ -28,8 +28,8 @@ from ..model import (
     SignalType,
 )
 from ..model.declare import EXTENSION
+from ..rules.signals import DEVICE_CLASSES, SIGNALS
 from ..wire import encode
-from .signals import DEVICE_CLASSES, SIGNALS
 
 Fault = tuple[str, str]
 """Where, and what is wrong."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any, Final
 
 import attrs
@@ -65,6 +66,8 @@ class VtnLimits:
     """Opt schedules that one VEN may leave."""
     periods: int = attrs.field(default=1_000, validator=_count)
     """Periods of availability in one opt schedule."""
+    groups: int = attrs.field(default=1_000, validator=_count)
+    """Groups of VENs that the operator may name."""
     document: Limits = DEFAULT_LIMITS
     """How large a message may be."""
 
@@ -77,13 +80,63 @@ class ReportPolicy:
     that the VEN offers; else it is moved into the range that the VEN offers (R317). ``report_back_duration``:
     ``None`` takes the granularity. ``piggy_back``: ask already in the answer to the offer (R344), and by a
     poll only if that is not answered; the default asks by a poll, because some VENs read only that (EPRI C++
-    VEN).
+    VEN). ``cancel_in_reply``: take a request back already in the reply to its values, if they come before the
+    cancellation is fetched (R328).
     """
 
     automatic: bool = True
     granularity: timedelta | None = attrs.field(default=None, validator=_span)
     report_back_duration: timedelta | None = attrs.field(default=None, validator=_span)
     piggy_back: bool = False
+    cancel_in_reply: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class PushPolicy:
+    """How messages are pushed to VENs that have registered an address of their own (R38, R51).
+
+    ``enabled``: ``False`` refuses such registrations. ``at_once``: how many exchanges run at the same time, one for
+    each VEN at most. ``timeout``: how long a VEN may take to reply, at least five seconds (PS 9.1.6).
+    ``longest_pause``: the end of the exponential back-off towards a VEN that cannot be reached (PS 9.1.7).
+    ``schemes``: which addresses are taken.
+    """
+
+    enabled: bool = True
+    at_once: int = attrs.field(default=32, validator=_count)
+    timeout: timedelta = attrs.field(default=timedelta(seconds=10), validator=_span)
+    longest_pause: timedelta = attrs.field(default=timedelta(minutes=5), validator=_span)
+    schemes: tuple[str, ...] = ("https", "http")
+
+    def __attrs_post_init__(self) -> None:
+        if self.timeout < timedelta(seconds=5):
+            raise LocalError(f"at least 5 s is expected, not {self.timeout}", path="PushPolicy/timeout")
+
+
+class UnknownVens(StrEnum):
+    """What a VEN is told that is not registered."""
+
+    REFUSE = "refuse"
+    """463, whatever it sends (R517)."""
+    INVITE = "invite"
+    """A poll is answered with oadrRequestReregistration, so that a VEN that has been forgotten registers anew."""
+
+
+class IdentityPolicy(StrEnum):
+    """What a carrier must prove before a message is taken as from a VEN (section 7.3)."""
+
+    CERTIFICATE = "certificate"
+    """The certificate of the peer, for every message; each registered VEN has its own."""
+    INSECURE = "insecure"
+    """Nothing: who names a venID is believed, unless that VEN has registered with a certificate. For trying things out,
+    and for networks that are secured otherwise."""
+
+
+def _policy(value: object) -> IdentityPolicy:
+    try:
+        return IdentityPolicy(str(value))
+    except ValueError:
+        text = f"one of {', '.join(IdentityPolicy)} is expected, not {value!r}"
+        raise LocalError(text, path="VtnConfig/identity") from None
 
 
 @attrs.frozen(kw_only=True)
@@ -112,7 +165,8 @@ class VtnConfig:
     before it is given up. ``never_tries``: how often an event that wants no answer is distributed, since
     nobody says that it arrived. ``market_context``: of events that name none. ``admitted``: who may register;
     ``None`` means everyone. A VEN that registers without IDs is known by its certificate, else by its name
-    (R406). ``reports`` and ``limits``: see there.
+    (R406). ``identity``: what must be proven of a peer. ``unknown_vens``: what others are told. ``reports``,
+    ``push`` and ``limits``: see there.
 
     Raises :class:`~oadr_core.errors.LocalError`, which names the field.
     """
@@ -124,6 +178,9 @@ class VtnConfig:
     never_tries: int = attrs.field(default=2, validator=_count)
     market_context: str = attrs.field(default=DEFAULT_MARKET_CONTEXT, validator=_text)
     reports: ReportPolicy = ReportPolicy()
+    push: PushPolicy = PushPolicy()
+    identity: IdentityPolicy = attrs.field(default=IdentityPolicy.CERTIFICATE, converter=_policy)
+    unknown_vens: UnknownVens = attrs.field(default=UnknownVens.REFUSE, converter=UnknownVens)
     admitted: tuple[Admitted, ...] | None = None
     limits: VtnLimits = VtnLimits()
 

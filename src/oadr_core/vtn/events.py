@@ -29,9 +29,8 @@ from . import replies
 from .book import EventEntry
 from .messages import EventDelivered, OptReceived
 from .render import in_order, render
-from .state import Delivery, Turn, VenState, with_item
+from .state import AT_ONCE, Delivery, Turn, VenState, with_item
 
-AT_ONCE: Final = float("-inf")
 FINISHED_DELIVERIES: Final = 32
 """Deliveries of a VEN beyond which those of finished events are forgotten."""
 
@@ -87,11 +86,24 @@ def distribute(
     target = EiTarget(ven_id=(ven.ven_id,))
     message = DistributeEvent(
         ei_response=response,
-        request_id=turn.token("distribute"),
+        request_id=turn.token("distribute", ven.ven_id),
         vtn_id=turn.config.vtn_id,
         oadr_event=tuple(render(entry, target, wall) for entry in shown_now),
     )
     return attrs.evolve(ven, resend_at=_next_due(turn, ven)), message
+
+
+def distribute_again(ven: VenState, message: DistributeEvent) -> VenState:
+    """A distribution did not arrive, or not for certain: what it brought is due again, unless it was answered in
+    the meantime.
+    """
+    deliveries = dict(ven.deliveries)
+    for event in message.oadr_event:
+        descriptor = event.ei_event.event_descriptor
+        known = deliveries.get(descriptor.event_id)
+        if known is not None and known.modification_number == descriptor.modification_number:
+            deliveries[descriptor.event_id] = attrs.evolve(known, sent_at=None, tries=max(0, known.tries - 1))
+    return attrs.evolve(ven, deliveries=MappingProxyType(deliveries), resend_at=AT_ONCE)
 
 
 def created_event(turn: Turn, ven: VenState, payload: CreatedEvent) -> tuple[VenState, Payload]:
@@ -111,7 +123,7 @@ def created_event(turn: Turn, ven: VenState, payload: CreatedEvent) -> tuple[Ven
         code, text = body.ei_response.response_code, body.ei_response.response_description
         turn.tell(Trouble(text=f"{ven.ven_id} refuses the events: {code} {shown(text or '')}", code=code))
     if answers:
-        ven = attrs.evolve(ven, resend_at=_next_due(turn, ven))
+        ven = look_again(turn, ven)
     if refusal is not None:
         turn.tell(Trouble(text=f"{ven.ven_id}: {refusal.response_description}", code=refusal.response_code))
     return ven, Response(ei_response=refusal or replies.answer(payload), ven_id=ven.ven_id)
@@ -137,6 +149,11 @@ def _opt(turn: Turn, ven: VenState, one: EventResponse) -> tuple[VenState, tuple
     return attrs.evolve(ven, deliveries=with_item(ven.deliveries, event_id, after)), None
 
 
+def look_again(turn: Turn, ven: VenState) -> VenState:
+    """What is due to a VEN has changed with what it has said."""
+    return attrs.evolve(ven, resend_at=_next_due(turn, ven))
+
+
 def opted(ven: VenState, event_id: str, number: int, opt_type: OptType, delivery: Delivery) -> Notification:
     """The notification of an opt to the whole event."""
     return OptReceived(
@@ -160,11 +177,7 @@ def _is_shown(turn: Turn, entry: EventEntry, delivery: Delivery | None) -> bool:
         return False
     if not entry.cancelled:
         return True
-    if delivery is None:
-        return False
-    if delivery.modification_number != entry.modification_number:
-        return True
-    return not _is_settled(turn, entry, delivery)
+    return delivery is not None and not _is_settled(turn, entry, delivery)
 
 
 def _is_settled(turn: Turn, entry: EventEntry, delivery: Delivery) -> bool:
@@ -173,7 +186,7 @@ def _is_settled(turn: Turn, entry: EventEntry, delivery: Delivery) -> bool:
     """
     if entry.always:
         return delivery.answered == entry.modification_number
-    return delivery.tries >= turn.config.never_tries
+    return delivery.modification_number == entry.modification_number and delivery.tries >= turn.config.never_tries
 
 
 def _due_at(turn: Turn, entry: EventEntry, delivery: Delivery | None) -> float | None:
@@ -184,7 +197,7 @@ def _due_at(turn: Turn, entry: EventEntry, delivery: Delivery | None) -> float |
         return AT_ONCE
     if _is_settled(turn, entry, delivery) or entry.is_over(turn.now.wall):
         return None
-    return delivery.sent_at + turn.config.resend_s
+    return turn.again_at(delivery.sent_at)
 
 
 def _next_due(turn: Turn, ven: VenState) -> float | None:

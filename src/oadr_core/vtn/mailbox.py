@@ -39,13 +39,13 @@ def collect(turn: Turn, ven: VenState) -> tuple[VenState, Payload | None]:
     """The next message to hand out: the first that was not handed out, or not answered for too long."""
     mailbox = ven.mailbox
     for mail in ven.mailbox:
-        if mail.sent_at is not None and turn.now.mono < mail.sent_at + turn.config.resend_s:
+        if mail.sent_at is not None and not mail.due and turn.now.mono < turn.again_at(mail.sent_at):
             continue
         if mail.tries >= turn.config.tries:
             mailbox = tuple(other for other in mailbox if other is not mail)
             turn.tell(_given_up(ven, mail))
             continue
-        out = attrs.evolve(mail, sent_at=turn.now.mono, tries=mail.tries + 1)
+        out = attrs.evolve(mail, sent_at=turn.now.mono, tries=mail.tries + 1, due=False)
         mailbox = tuple(out if other is mail else other for other in mailbox)
         return attrs.evolve(ven, mailbox=mailbox), mail.payload
     return ven if mailbox is ven.mailbox else attrs.evolve(ven, mailbox=mailbox), None
@@ -59,6 +59,12 @@ def settle(ven: VenState, answers: Callable[[Payload], bool]) -> tuple[VenState,
         if mail.sent_at is not None and answers(mail.payload):
             return attrs.evolve(ven, mailbox=ven.mailbox[:index] + ven.mailbox[index + 1 :]), mail.payload
     return ven, None
+
+
+def hand_out_again(ven: VenState, payload: Payload) -> VenState:
+    """A message did not arrive: it is handed out again when its time has come."""
+    mailbox = tuple(attrs.evolve(mail, due=True) if mail.payload is payload else mail for mail in ven.mailbox)
+    return attrs.evolve(ven, mailbox=mailbox)
 
 
 def discard(ven: VenState, *kinds: type[Payload]) -> VenState:

@@ -34,7 +34,10 @@ _ALL: Final = EiTarget()
 
 @attrs.frozen(kw_only=True)
 class PublishEvent(Input):
-    """Publish an event, for some VENs or (``ven_ids`` ``None``) for all, now and later.
+    """Publish an event, for some VENs or groups of them, or (neither) for all, now and later.
+
+    Groups are looked up now: VENs that join one later do not get the event. An event for a target, such as a
+    resource, is published for all VENs or some; the VENs find out whether it is for them (R22).
 
     An empty eventID gets one; the modification number, the creation time and the status are the book's.
     Missing interval numbers (R2) and a missing x-eiNotification (R105) are filled in. :class:`EventPublished`
@@ -44,6 +47,7 @@ class PublishEvent(Input):
     event: EiEvent
     response_required: ResponseRequired = ResponseRequired.ALWAYS
     ven_ids: tuple[str, ...] | None = None
+    groups: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -73,9 +77,20 @@ class AskReregistration(Input):
 
 @attrs.frozen(kw_only=True)
 class EndRegistration(Input):
-    """Cancel the registration of a VEN; it is forgotten when the VEN has answered (R407)."""
+    """Cancel the registration of a VEN; it is forgotten when the VEN has answered (R407), or ``at_once``, without a
+    word to it.
+    """
 
     ven_id: str
+    at_once: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class SetGroup(Input):
+    """Name some VENs, registered or admitted, as a group for events; without VENs the group is no more."""
+
+    group: str
+    ven_ids: tuple[str, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -212,6 +227,16 @@ class EventStatusChanged(Notification):
 
     event_id: str
     status: EventStatus
+
+
+@attrs.frozen(kw_only=True)
+class EventsOverlap(Notification):
+    """A warning: an event that was published or modified overlaps ``others`` for the same VENs in the same program,
+    where what a VEN does is not defined (R18).
+    """
+
+    event_id: str
+    others: tuple[str, ...]
 
 
 @attrs.frozen(kw_only=True)

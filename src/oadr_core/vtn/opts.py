@@ -6,6 +6,8 @@ It stands alone as the service EiOpt.
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
 from ..engine.copying import evolve
@@ -17,6 +19,7 @@ from ..model import (
     CreatedOpt,
     CreateOpt,
     EiTarget,
+    OptType,
     Payload,
     Properties,
     QualifiedEventID,
@@ -24,10 +27,12 @@ from ..model import (
 from ..model.declare import fields_of
 from . import replies
 from .book import EventEntry
-from .events import opted
+from .events import look_again, opted
 from .messages import OptReceived, OptScheduleCancelled, OptScheduleReceived
 from .replies import Illogical, NotServed
 from .state import Delivery, OptSchedule, Turn, VenState, with_item
+
+_EVERYTHING: Final = EiTarget()
 
 
 class TargetMismatch(Illogical):
@@ -63,13 +68,13 @@ def cancel_opt(turn: Turn, ven: VenState, payload: CancelOpt) -> tuple[VenState,
 
 
 def _event_opt(turn: Turn, ven: VenState, payload: CreateOpt, event: QualifiedEventID) -> VenState:
-    """From now on this decides about the event, or about the named resources of it, and not
-    oadrCreatedEvent (R206).
+    """From now on this decides about the event, or about the named resources of it, and not oadrCreatedEvent, even
+    after modifications (R206): so an opt to an earlier version, which crosses with a modification, counts too.
     """
     entry = turn.book.get(event.event_id)
     if entry is None or not entry.is_for(ven.ven_id):
         raise InvalidID(f"the event {shown(event.event_id)} is unknown", rule="R206")
-    if event.modification_number != entry.modification_number:
+    if event.modification_number > entry.modification_number:
         number = entry.modification_number
         text = (
             f"the event {shown(event.event_id)} has the modification number {number}, not {event.modification_number}"
@@ -100,7 +105,7 @@ def _event_opt(turn: Turn, ven: VenState, payload: CreateOpt, event: QualifiedEv
                     target=payload.ei_target,
                 )
             )
-    return attrs.evolve(ven, deliveries=with_item(ven.deliveries, event.event_id, after))
+    return look_again(turn, attrs.evolve(ven, deliveries=with_item(ven.deliveries, event.event_id, after)))
 
 
 class _OutOfSequence(Illogical):
@@ -108,9 +113,7 @@ class _OutOfSequence(Illogical):
 
 
 def _schedule(turn: Turn, ven: VenState, payload: CreateOpt, periods: tuple[Properties, ...]) -> VenState:
-    """R203: one for the whole VEN replaces the earlier ones of its kind, one for some resources is added
-    to them.
-    """
+    """R203: it replaces the earlier ones that it covers whole, and takes precedence over the others."""
     limits = turn.config.limits
     if not periods:
         raise Illogical("a schedule has at least one period", rule="R206")
@@ -130,31 +133,67 @@ def _schedule(turn: Turn, ven: VenState, payload: CreateOpt, periods: tuple[Prop
         device_class=payload.oadr_device_class,
         created_date_time=payload.created_date_time,
     )
-    replaces = _is_everything(payload.ei_target) and payload.oadr_device_class is None
-    kept = tuple(
-        attrs.evolve(old, superseded=True)
-        if replaces and old.opt_type is new.opt_type and old.market_context == new.market_context
-        else old
-        for old in ven.schedules
-        if attrs.evolve(old, superseded=False) != new
-    )
+    if any(attrs.evolve(old, superseded=False) == new for old in ven.schedules):
+        return ven  # a repetition, perhaps of a schedule that a later one has replaced: it stays replaced
+    kept = tuple(attrs.evolve(old, superseded=True) if _covers(new, old) else old for old in ven.schedules)
     if len(kept) >= limits.schedules:
         kept = tuple(old for old in kept if not old.superseded)
     if len(kept) >= limits.schedules:
         raise NotServed(f"at most {limits.schedules} opt schedules of one VEN")
-    if new not in ven.schedules:
-        turn.tell(
-            OptScheduleReceived(
-                ven_id=ven.ven_id,
-                opt_id=new.opt_id,
-                opt_type=new.opt_type,
-                opt_reason=new.opt_reason,
-                market_context=new.market_context,
-                availability=new.availability,
-                target=new.target,
-            )
+    turn.tell(
+        OptScheduleReceived(
+            ven_id=ven.ven_id,
+            opt_id=new.opt_id,
+            opt_type=new.opt_type,
+            opt_reason=new.opt_reason,
+            market_context=new.market_context,
+            availability=new.availability,
+            target=new.target,
         )
+    )
     return attrs.evolve(ven, schedules=(*kept, new))
+
+
+def standing_schedule(
+    schedules: tuple[OptSchedule, ...],
+    opt_type: OptType,
+    *,
+    target: EiTarget = _EVERYTHING,
+    market_context: str | None = None,
+) -> OptSchedule | None:
+    """The schedule that counts for some resources (``target``, empty: the VEN as a whole) and a program: the latest
+    one that is for them (R203, R205), and that no later one has replaced. ``None`` when there is none.
+    """
+    for schedule in reversed(schedules):
+        if (
+            not schedule.superseded
+            and schedule.opt_type is opt_type
+            and schedule.market_context in (None, market_context)
+            and _contains(schedule.target, target)
+        ):
+            return schedule
+    return None
+
+
+def _covers(new: OptSchedule, old: OptSchedule) -> bool:
+    """R203: True when ``new`` leaves nothing of ``old``: of the same kind, for all its resources, programs and
+    device classes. One for some of the resources leaves the others as they were.
+    """
+    return (
+        new.opt_type is old.opt_type
+        and new.market_context in (None, old.market_context)
+        and new.device_class in (None, old.device_class)
+        and _contains(new.target, old.target)
+    )
+
+
+def _contains(whole: EiTarget, part: EiTarget) -> bool:
+    if _is_everything(whole):
+        return True
+    if _is_everything(part):
+        return False
+    kinds = (spec.name for spec in fields_of(EiTarget) if spec.name != "ven_id")
+    return all(set(getattr(part, kind)) <= set(getattr(whole, kind)) for kind in kinds)
 
 
 def _is_everything(target: EiTarget) -> bool:

@@ -1,7 +1,7 @@
-"""The poll: the one request by which everything that this VTN wants reaches a VEN (section 5.5).
+"""The poll: the one request by which everything that this VTN wants reaches a VEN that polls (section 5.5).
 
-It stands alone because it decides the order: events first, then the mailbox, then nothing; one message per
-poll.
+It stands alone because it decides the order, for pushed messages too: events first, then the mailbox, then nothing;
+one message at a time.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from .state import Turn, VenState
 
 def poll(turn: Turn, ven: VenState, payload: Poll) -> tuple[VenState, Payload]:
     """One message for the VEN, or oadrResponse when there is none (R500)."""
-    ven, events = news(turn, ven)
-    if events is not None:
-        return ven, events
-    ven, message = collect(turn, ven)
+    ven, message = next_message(turn, ven)
     if message is not None:
         return ven, message
     return ven, Response(ei_response=EiResponse(response_description="OK"), ven_id=ven.ven_id)
 
 
-def response(turn: Turn, ven: VenState | None, payload: Response) -> tuple[VenState | None, None]:
+def next_message(turn: Turn, ven: VenState) -> tuple[VenState, Payload | None]:
+    """What a VEN shall get next, be it polled or pushed: events first, then the mailbox."""
+    ven, events = news(turn, ven)
+    return (ven, events) if events is not None else collect(turn, ven)
+
+
+def response(turn: Turn, ven: VenState, payload: Response) -> tuple[VenState, None]:
     """A posted oadrResponse is acknowledged with an empty body (PS figure 22).
 
     It answers the message whose requestID it repeats, else a request for re-registration, else, if it says
     that something is wrong, the oldest message that was fetched.
     """
-    if ven is None:
-        return None, None
     answer = payload.ei_response
     ven, settled = settle(ven, lambda mail: bool(answer.request_id) and replies.request_id(mail) == answer.request_id)
     if settled is None:

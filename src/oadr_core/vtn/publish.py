@@ -5,16 +5,17 @@ It stands alone because these are pure plans: nothing is in the book until the s
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 from ..engine import Now, timeline
 from ..engine.copying import evolve
+from ..engine.uris import normal
 from ..errors import LocalError, shown
 from ..model import EiEvent, EventStatus, ResponseRequired
 from .book import EventBook, EventEntry
 from .checks import check, check_past, check_times, complete
-from .config import VtnConfig
-from .messages import CancelEvent, ModifyEvent, PublishEvent
+from .config import LONGEST_ID, VtnConfig
+from .messages import CancelEvent, ModifyEvent, PublishEvent, SetGroup
 
 
 def published(
@@ -47,6 +48,61 @@ def published(
         timeline=times,
         status=times.status_at(now.wall),
     )
+
+
+def recipients(command: PublishEvent, groups: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
+    """The named VENs and those of the named groups; ``None``: neither is named.
+
+    Raises :class:`~oadr_core.errors.LocalError` for a group that there is not.
+    """
+    if not command.groups:
+        return command.ven_ids
+    found = list(command.ven_ids or ())
+    for name in command.groups:
+        if name not in groups:
+            known = ", ".join(groups) or "none"
+            raise LocalError(f"there is no group {shown(name)}; there are {known}", path="groups")
+        found += groups[name]
+    return tuple(dict.fromkeys(found))
+
+
+def group(
+    command: SetGroup, groups: Mapping[str, tuple[str, ...]], config: VtnConfig, vens: Container[str]
+) -> tuple[str, ...]:
+    """The members that a group shall have. Raises :class:`~oadr_core.errors.LocalError`."""
+    if not command.group or len(command.group) > LONGEST_ID:
+        raise LocalError(f"a name of 1 to {LONGEST_ID} characters is expected", path="group")
+    for ven_id in command.ven_ids:
+        if ven_id not in vens:
+            raise LocalError(f"{shown(ven_id)} is no VEN of this VTN", path="ven_ids")
+    if command.ven_ids and command.group not in groups and len(groups) >= config.limits.groups:
+        raise LocalError(f"there are {len(groups)} groups, which is the limit", path="limits/groups")
+    return tuple(dict.fromkeys(command.ven_ids))
+
+
+def overlapping(entry: EventEntry, book: EventBook) -> tuple[str, ...]:
+    """The events that overlap this one for the same VENs in the same program (R18)."""
+    if entry.cancelled:
+        return ()
+    context = normal(entry.event.event_descriptor.market_context)
+    others: dict[str, EventEntry] = {}
+    for ven_id in entry.ven_ids or (None,):
+        for other in book.entries.values() if ven_id is None else book.of(ven_id):
+            others[other.event_id] = other
+    return tuple(
+        other.event_id
+        for other in others.values()
+        if other.event_id != entry.event_id
+        and not other.cancelled
+        and normal(other.event.event_descriptor.market_context) == context
+        and _begins_before_end(entry, other)
+        and _begins_before_end(other, entry)
+    )
+
+
+def _begins_before_end(one: EventEntry, other: EventEntry) -> bool:
+    """R18: the end is exclusive, and later by startafter."""
+    return other.timeline.gone is None or one.timeline.start < other.timeline.gone
 
 
 def modified(command: ModifyEvent, book: EventBook, now: Now) -> EventEntry | None:

@@ -10,7 +10,7 @@ import attrs
 
 from ..engine import Trouble
 from ..engine.copying import evolve
-from ..errors import InvalidID
+from ..errors import InvalidID, shown
 from ..model import (
     CanceledPartyRegistration,
     CancelPartyRegistration,
@@ -27,7 +27,8 @@ from . import replies
 from .config import LONGEST_ID
 from .mailbox import discard, has_room, post, settle, waits
 from .messages import VenRegistered, VenReregistered, VenUnregistered
-from .replies import NotServed
+from .push_address import base_url
+from .replies import Illogical, NotServed
 from .state import Turn, VenState
 
 
@@ -47,8 +48,7 @@ def create(turn: Turn, ven: VenState | None, payload: CreatePartyRegistration) -
     """
     if payload.oadr_transport_name is not TransportName.SIMPLE_HTTP:
         raise NotServed(f"transport {payload.oadr_transport_name.value} is not served here", rule="R403")
-    if payload.oadr_http_pull_model is False and payload.oadr_transport_address:
-        raise NotServed("HTTP push is not served here; register with oadrHttpPullModel true", rule="R403")
+    push_address = _push_address(turn, payload)
     name = payload.oadr_ven_name or ""
     if len(name) > LONGEST_ID:
         raise NotServed(f"a name has at most {LONGEST_ID} characters")
@@ -60,7 +60,7 @@ def create(turn: Turn, ven: VenState | None, payload: CreatePartyRegistration) -
         turn.tell(VenReregistered(ven_id=ven.ven_id, ven_name=ven.ven_name, registration_id=ven.registration_id))
     else:
         if ven is not None and waits(ven, CancelPartyRegistration):
-            turn.tell(_unregistered(ven, by_ven=False))
+            turn.tell(unregistered(ven, by_ven=False))
         ven = VenState(
             ven_id=ven.ven_id if ven else turn.new_id,
             registration_id=turn.token("registration"),
@@ -75,6 +75,7 @@ def create(turn: Turn, ven: VenState | None, payload: CreatePartyRegistration) -
         profile=payload.oadr_profile_name,
         report_only=payload.oadr_report_only,
         xml_signature=payload.oadr_xml_signature,
+        push_address=push_address,
     )
     if not waits(ven, RegisterReport) and has_room(ven, turn.config):
         # R301: even without reports of its own the VTN tells so, by the first polls
@@ -90,7 +91,7 @@ def cancel(turn: Turn, ven: VenState, payload: CancelPartyRegistration) -> tuple
     """
     if payload.registration_id != ven.registration_id:
         raise InvalidID("the registrationID is not that of this VEN", rule="R400")
-    turn.tell(_unregistered(ven, by_ven=True))
+    turn.tell(unregistered(ven, by_ven=True))
     return None, replies.canceled_party_registration(turn, replies.answer(payload), payload)
 
 
@@ -104,13 +105,31 @@ def canceled(turn: Turn, ven: VenState, payload: CanceledPartyRegistration) -> t
         return ven, reply
     if asked is None:
         raise InvalidID("no cancellation is under way")
-    turn.tell(_unregistered(ven, by_ven=False))
+    turn.tell(unregistered(ven, by_ven=False))
     return None, reply
+
+
+def _push_address(turn: Turn, payload: CreatePartyRegistration) -> str | None:
+    """Where a VEN wants its messages pushed (R402), ``None`` for one that polls."""
+    if payload.oadr_http_pull_model is not False:
+        return None
+    policy = turn.config.push
+    if not policy.enabled:
+        raise NotServed("HTTP push is not served here; register with oadrHttpPullModel true", rule="R403")
+    if not payload.oadr_transport_address:
+        raise Illogical("push needs an oadrTransportAddress", path="oadrTransportAddress", rule="R402")
+    try:
+        return base_url(payload.oadr_transport_address, policy)
+    except ValueError as error:
+        address = shown(payload.oadr_transport_address)
+        text = f"{address} is no address: {error}"
+        raise Illogical(text, path="oadrTransportAddress", rule="R402") from None
 
 
 def _with_ids(reply: CreatedPartyRegistration, ven: VenState) -> CreatedPartyRegistration:
     return evolve(reply, registration_id=ven.registration_id, ven_id=ven.ven_id)
 
 
-def _unregistered(ven: VenState, *, by_ven: bool) -> VenUnregistered:
+def unregistered(ven: VenState, *, by_ven: bool) -> VenUnregistered:
+    """The notification that a registration is over."""
     return VenUnregistered(ven_id=ven.ven_id, ven_name=ven.ven_name, registration_id=ven.registration_id, by_ven=by_ven)

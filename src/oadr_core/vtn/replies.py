@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..errors import RemoteError
+from ..errors import NotAuthorized, RemoteError
 from ..model import (
     CanceledOpt,
     CanceledPartyRegistration,
@@ -39,6 +39,10 @@ class NotServed(RemoteError):
 
     code = "469"
     status = 200
+
+
+class Unregistered(NotAuthorized):
+    """Nobody is registered under this venID (R517)."""
 
 
 class Illogical(RemoteError):

@@ -44,7 +44,7 @@ from .messages import (
     ReportValue,
 )
 from .replies import NotServed
-from .requests import request, wanted
+from .requests import request, stop_at_once, wanted
 from .state import RequestedReport, Turn, VenState
 
 
@@ -143,7 +143,9 @@ def update_report(turn: Turn, ven: VenState, payload: UpdateReport) -> tuple[Ven
                 values=tuple(values(report, offered)),
             )
         )
-    return ven, UpdatedReport(ei_response=replies.answer(payload), ven_id=ven.ven_id)
+    ven, nested = stop_at_once(turn, ven, {report.report_request_id for report in payload.oadr_report})
+    reply = UpdatedReport(ei_response=replies.answer(payload), oadr_cancel_report=nested, ven_id=ven.ven_id)
+    return ven, reply
 
 
 def values(report: Report, offered: Report | None) -> Iterator[ReportValue]:

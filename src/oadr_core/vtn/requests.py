@@ -7,13 +7,15 @@ wants it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 import attrs
 
 from ..engine import Now
+from ..engine.copying import evolve
 from ..engine.schedule import later
 from ..errors import LocalError, shown
 from ..model import (
@@ -30,14 +32,16 @@ from ..model import (
     SpecifierPayload,
 )
 from .config import ReportPolicy
-from .mailbox import post
-from .messages import AskReport, StopReports
+from .mailbox import has_room, post
+from .messages import AskReport, ReportRequestStopped, StopReports
 from .state import RequestedReport, Turn, VenState, with_item
 
 METADATA_PREFIX: Final = "METADATA_"
 """How the name of an offered report begins; the report itself is named without (R313)."""
 TELEMETRY: Final = "TELEMETRY_"
 HISTORY: Final = "HISTORY_"
+STOPPED_KEPT: Final = 16
+"""Requests that were taken back without a confirmation, of one VEN."""
 USUAL_GRANULARITY: Final = Duration(seconds=60)
 """For a report whose metadata do not say how often it can be sampled, which R333 demands."""
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -131,6 +135,67 @@ def stop(turn: Turn, ven: VenState, command: StopReports) -> VenState:
         ven_id=ven.ven_id,
     )
     return post(ven, turn.config, message)
+
+
+def stop_at_once(turn: Turn, ven: VenState, updated: set[str]) -> tuple[VenState, CancelReport | None]:
+    """What the reply to values of the requests ``updated`` takes back (R328): those whose cancellation has not been
+    handed out yet. Nobody confirms this; if the values of one go on, it is cancelled by a message of its own (R335).
+    """
+    mail, message = next(
+        (
+            (mail, mail.payload)
+            for mail in ven.mailbox
+            if turn.config.reports.cancel_in_reply
+            and mail.sent_at is None
+            and isinstance(mail.payload, CancelReport)
+            and not updated.isdisjoint(mail.payload.report_request_id)
+        ),
+        (None, None),
+    )
+    if mail is None or message is None:
+        return _stop_again(turn, ven, updated), None
+    now = tuple(one for one in message.report_request_id if one in updated)
+    rest = tuple(one for one in message.report_request_id if one not in updated)
+    remaining = (attrs.evolve(mail, payload=evolve(message, report_request_id=rest)),) if rest else ()
+    stopped = {
+        one: attrs.evolve(ven.requests[one], stopped=True, last_one_follows=message.report_to_follow)
+        for one in now
+        if one in ven.requests
+    }
+    ven = attrs.evolve(
+        ven,
+        mailbox=tuple(kept for one in ven.mailbox for kept in (remaining if one is mail else (one,))),
+        requests=_few_stopped({**ven.requests, **stopped}),
+    )
+    turn.tell(ReportRequestStopped(ven_id=ven.ven_id, report_request_ids=now))
+    return ven, evolve(message, report_request_id=now, request_id=turn.token("nested cancel"))
+
+
+def _stop_again(turn: Turn, ven: VenState, updated: set[str]) -> VenState:
+    """R335: values of a request that was taken back; the last report that was asked for is none of these (R345)."""
+    changed: dict[str, RequestedReport] = {}
+    again = []
+    for one in sorted(updated):
+        requested = ven.requests.get(one)
+        if requested is None or not requested.stopped:
+            continue
+        if requested.last_one_follows:
+            changed[one] = attrs.evolve(requested, last_one_follows=False)
+        elif has_room(ven, turn.config):
+            changed[one] = attrs.evolve(requested, stopped=False)
+            again.append(one)
+    if not changed:
+        return ven
+    ven = attrs.evolve(ven, requests=MappingProxyType({**ven.requests, **changed}))
+    return stop(turn, ven, StopReports(ven_id=ven.ven_id, report_request_ids=tuple(again))) if again else ven
+
+
+def _few_stopped(requests: dict[str, RequestedReport]) -> Mapping[str, RequestedReport]:
+    """Requests that were taken back are remembered only to notice values that go on: the latest will do."""
+    stopped = [one for one, requested in requests.items() if requested.stopped]
+    for one in stopped[:-STOPPED_KEPT]:
+        del requests[one]
+    return MappingProxyType(requests)
 
 
 def _specifier(

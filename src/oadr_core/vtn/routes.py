@@ -8,7 +8,6 @@ messages.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -44,19 +43,8 @@ from ..model import (
     UpdateReport,
 )
 from . import events, opts, polling, registration, replies, reports
+from .identity import Who
 from .state import Turn, VenState
-
-
-class Who(Enum):
-    """Who may send a message."""
-
-    ANYBODY = auto()
-    """Registered or not; the handler gets the VEN if it is known."""
-    NEWCOMER = auto()
-    """Somebody who is registered by this message."""
-    MEMBER = auto()
-    """A registered VEN, who says its venID (R508)."""
-
 
 Handler = Callable[[Turn, Any, Any], tuple[VenState | None, Payload | None]]
 Refusal = Callable[[Turn, EiResponse, Any], Payload]
@@ -96,7 +84,7 @@ ROUTES: Final[Mapping[type[Payload], Route]] = MappingProxyType(
         CanceledPartyRegistration: Route(_S.EI_REGISTER_PARTY, Who.MEMBER, registration.canceled, replies.response),
         # OadrPoll
         Poll: Route(_S.OADR_POLL, Who.MEMBER, polling.poll, replies.response),
-        Response: Route(None, Who.ANYBODY, polling.response, replies.response),
+        Response: Route(None, Who.MEMBER, polling.response, replies.response),
         # EiEvent
         RequestEvent: Route(_S.EI_EVENT, Who.MEMBER, events.request_event, replies.distribute_event),
         CreatedEvent: Route(_S.EI_EVENT, Who.MEMBER, events.created_event, replies.response),

@@ -7,7 +7,8 @@ keep it: the step for one VEN needs this state, the event book, and nothing of a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -15,6 +16,8 @@ import attrs
 
 from ..engine import Notification, Now
 from ..engine.chance import token
+from ..engine.records import quiet, volatile
+from ..engine.retry import back_off
 from ..model import (
     EiTarget,
     OptReason,
@@ -25,9 +28,11 @@ from ..model import (
     Report,
     ReportRequest,
 )
+from ..security.replay import ReplayGuard
 from .book import EventBook
 from .config import VtnConfig
 
+AT_ONCE: Final = float("-inf")
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
@@ -36,25 +41,37 @@ _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 @attrs.frozen(kw_only=True)
 class Mail:
     """A message that waits for a VEN. ``sent_at`` (on mono) is when it was last handed out, ``tries`` how
-    often.
+    often. ``due``: it did not arrive, and is handed out again as soon as can be.
     """
 
     payload: Payload
     sent_at: float | None = None
     tries: int = 0
+    due: bool = False
+
+
+class Stage(StrEnum):
+    """How far the latest version of an event has come with one VEN."""
+
+    WAITING = "waiting"
+    """Not handed out yet."""
+    DELIVERED = "delivered"
+    """Handed out, and not answered."""
+    ANSWERED = "answered"
 
 
 @attrs.frozen(kw_only=True)
 class Delivery:
     """What one VEN knows of one event, and what it said.
 
-    ``modification_number`` was last handed out at ``sent_at`` (on mono), ``tries`` times. ``answered`` is the
+    ``modification_number`` was last handed out at ``sent_at`` (on mono; ``None``: it did not arrive, and is due
+    again), ``tries`` times. ``answered`` is the
     version of the last answer, ``opt_type`` and ``response_code`` its content. ``opt_id`` is there when an
     oadrCreateOpt took over (R206); ``partial`` are opts for some resources of the event, the latest last.
     """
 
     modification_number: int = -1
-    sent_at: float = 0.0
+    sent_at: float | None = None
     tries: int = 0
     answered: int | None = None
     opt_type: OptType | None = None
@@ -62,13 +79,23 @@ class Delivery:
     opt_id: str | None = None
     partial: tuple[tuple[EiTarget, OptType], ...] = ()
 
+    def stage(self, modification_number: int) -> Stage:
+        """How far the version ``modification_number`` of the event has come."""
+        if self.answered == modification_number:
+            return Stage.ANSWERED
+        return Stage.DELIVERED if self.modification_number == modification_number else Stage.WAITING
+
 
 @attrs.frozen(kw_only=True)
 class RequestedReport:
-    """A report request of ours. ``confirmed``: the VEN has said that it will serve it."""
+    """A report request of ours. ``confirmed``: the VEN has said that it will serve it. ``stopped``: it was taken back
+    in the reply to its own values, which nobody confirms (R335); ``last_one_follows``: but for one more report (R345).
+    """
 
     request: ReportRequest
     confirmed: bool = False
+    stopped: bool = False
+    last_one_follows: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -91,7 +118,7 @@ class OptSchedule:
 
 @attrs.frozen(kw_only=True)
 class VenState:
-    """A registered VEN."""
+    """A registered VEN. ``push_address`` is the base of the URLs of one that wants messages pushed (R51)."""
 
     ven_id: str
     registration_id: str
@@ -100,16 +127,19 @@ class VenState:
     profile: ProfileName = ProfileName.B
     report_only: bool = False
     xml_signature: bool = False
+    push_address: str | None = None
     registered_at: datetime
-    last_seen: datetime
+    last_seen: datetime = quiet(attrs.NOTHING)
     mailbox: tuple[Mail, ...] = ()
     reports: tuple[Report, ...] = ()
     requests: Mapping[str, RequestedReport] = _NOTHING  # type: ignore[assignment]  # empty for every type of value
     deliveries: Mapping[str, Delivery] = _NOTHING  # type: ignore[assignment]  # empty for every type of value
     schedules: tuple[OptSchedule, ...] = ()
+    guard: ReplayGuard | None = quiet(None)
+    """What it has signed lately (R514)."""
     # what a poll looks at before it looks at any event
-    book_version: tuple[int, int] = (0, 0)
-    resend_at: float | None = None
+    book_version: tuple[int, int] = volatile((-1, -1))
+    resend_at: float | None = volatile(None)
 
 
 class Turn:
@@ -135,6 +165,20 @@ class Turn:
     def tell(self, *notes: Notification) -> None:
         """Add notifications."""
         self.notes.extend(notes)
+
+    def again_at(self, sent_at: float | None) -> float:
+        """When (on mono) a message is due again that was handed out at ``sent_at``.
+
+        That is at once where ``sent_at`` is in the future: the state is from before a restart of the machine, and
+        so from another clock.
+        """
+        if sent_at is None or sent_at > self.now.mono:
+            return AT_ONCE
+        return sent_at + self.config.resend_s
+
+    def back_off(self, attempt: int, longest: timedelta, *labels: object) -> float:
+        """Seconds to wait after the ``attempt``-th failure."""
+        return back_off(attempt, longest.total_seconds(), self._key, self._number, *labels)
 
     def token(self, *labels: object) -> str:
         """An identifier that is fresh for this step and these labels."""

@@ -1,4 +1,4 @@
-"""The command line: `oadr demo`, `oadr ven run`, `oadr vtn serve`, `oadr inspect`, `oadr validate`.
+"""The command line: `oadr demo`, `oadr ven run`, `oadr vtn serve`, `oadr inspect`, `oadr doctor` and others.
 
 It stands alone because it is an application of the library, and the only part that needs click and rich. This
 module imports neither, so that their absence gives one line of advice.

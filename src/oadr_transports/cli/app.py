@@ -12,8 +12,11 @@ from typing import Any, TextIO
 import click
 
 from . import INTERRUPTED
+from .cert import cert
 from .demo import demo
+from .doctor import doctor
 from .failures import Failed, explained, silence
+from .fingerprint import fingerprint
 from .inspecting import inspect
 from .validating import validate
 from .ven import ven
@@ -37,22 +40,29 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
 )
 def cli() -> None:
-    """OpenADR 2.0b: a VEN and a VTN to run, and a reader for messages.
+    """OpenADR 2.0b: a VEN and a VTN to run, a reader for messages, and help with the secure channel.
 
     \b
     Examples:
       oadr demo                                    a VTN and a VEN at work, in 20 seconds
       oadr vtn serve --event-in 30s                a VTN to try a VEN against
+      oadr vtn event create SIMPLE:level:+1m:1x5m  an event, published by the VTN that runs
+      oadr vtn ven list                            its VENs; oadr vtn group makes groups of them
       oadr ven run --ven-name ven1 \\
           --vtn-url http://localhost:8080/OpenADR2/Simple/2.0b
       oadr inspect message.xml                     what a message says
       oadr validate messages/                      whether messages are as they should be
+      oadr cert generate                           certificates to try TLS with
+      oadr cert show vtn.pem                       what a certificate says
+      oadr fingerprint ven.pem                     what to tell the operator of the VTN
+      oadr doctor https://vtn.example/OpenADR2/Simple/2.0b
+                                                   why a VEN cannot talk to its VTN
 
     Exit codes: 0 done, 1 not done, 2 wrong use, 130 interrupted.
     """
 
 
-for _command in (demo, ven, vtn, inspect, validate):
+for _command in (demo, ven, vtn, inspect, validate, doctor, cert, fingerprint):
     cli.add_command(_command)
 
 

@@ -27,13 +27,16 @@ from oadr_core.model import (
     Interval,
     ItemBase,
     PayloadResourceStatus,
+    Report,
     ReportPayload,
     SignalPayload,
 )
 from oadr_core.model.declare import fields_of
 
-from .say import clean, length, local, number, utc
+from .say import clean, length, local, number, shorten, utc
 
+LONGEST: Final = 60
+"""Characters of a text that are shown in a line."""
 _PREFIXES: Final = {"none": "", "micro": "µ"}
 _PER: Final[dict[type, str]] = {Currency: "", CurrencyPerKWh: "/kWh", CurrencyPerKW: "/kW", CurrencyPerThm: "/thm"}
 _KINDS: Final = {"ven_id": "VEN", "resource_id": "resource", "group_id": "group", "party_id": "party"}
@@ -70,9 +73,9 @@ class Row:
         }
 
 
-def rows(signal: EiEventSignal, start: datetime) -> Iterator[Row]:
-    """The intervals of a signal that begins at ``start``, each with its own start."""
-    for at, interval in starts(signal.intervals, start):
+def rows(intervals: tuple[Interval, ...], start: datetime) -> Iterator[Row]:
+    """The intervals of a signal or baseline that begins at ``start``, each with its own start."""
+    for at, interval in starts(intervals, start):
         for payload in interval.stream_payload_base:
             yield Row(start=at, duration=interval.duration or Duration(), value=payload_text(payload), raw=raw(payload))
 
@@ -81,7 +84,7 @@ def event_rows(event: EiEvent) -> Iterator[tuple[EiEventSignal, list[Row]]]:
     """Each signal of an event with its intervals."""
     start = event.ei_active_period.properties.dtstart
     for signal in event.ei_event_signals.ei_event_signal:
-        yield signal, list(rows(signal, start))
+        yield signal, list(rows(signal.intervals, start))
 
 
 def signal_title(signal: EiEventSignal) -> str:
@@ -149,13 +152,16 @@ def unit(item: ItemBase | None) -> str:
 def duration_text(duration: Duration | None, zero: str = "0 s") -> str:
     """A duration for people; ``None`` is a point in time, and ``zero`` is said of no length at all.
 
-    Months keep their own form, for their length depends on the date.
+    Months keep their own form, for their length depends on the date, and so does what is longer than any calendar.
     """
     if duration is None:
         return "at this time"
     if not duration:
         return zero
-    return str(duration) if duration.months else length(duration.timedelta)
+    try:
+        return length(duration.timedelta)
+    except (ValueError, OverflowError):
+        return shorten(str(duration), LONGEST)
 
 
 def target_text(target: EiTarget | None) -> str:
@@ -172,10 +178,34 @@ def target_text(target: EiTarget | None) -> str:
     return "; ".join(found)
 
 
-def report_values(interval: Interval, start: datetime) -> Iterator[tuple[str, Row, str]]:
-    """Each value of an interval of a report: rID, row, quality."""
-    for payload in interval.stream_payload_base:
-        r_id = clean(payload.r_id) if isinstance(payload, ReportPayload) else ""
-        quality = payload.oadr_data_quality if isinstance(payload, ReportPayload) else None
-        row = Row(start=start, duration=interval.duration, value=payload_text(payload), raw=raw(payload))
-        yield r_id, row, clean(quality) if quality is not None else ""
+@attrs.frozen(kw_only=True)
+class Reading:
+    """One value of a report: of which data point, and how far it is to be trusted; all texts are clean."""
+
+    r_id: str
+    row: Row
+    quality: str = ""
+    accuracy: str = ""
+    confidence: str = ""
+
+
+def readings(report: Report) -> Iterator[Reading]:
+    """The values of a report. An interval without a start of its own follows the one before it (R314, R316)."""
+    for at, interval in starts(report.intervals, report.dtstart or report.created_date_time):
+        for payload in interval.stream_payload_base:
+            row = Row(
+                start=interval.dtstart or at,
+                duration=interval.duration,
+                value=payload_text(payload),
+                raw=raw(payload),
+            )
+            if not isinstance(payload, ReportPayload):
+                yield Reading(r_id="", row=row)
+                continue
+            yield Reading(
+                r_id=clean(payload.r_id),
+                row=row,
+                quality=clean(payload.oadr_data_quality or ""),
+                accuracy="" if payload.accuracy is None else number(payload.accuracy),
+                confidence="" if payload.confidence is None else f"{payload.confidence} %",
+            )

@@ -15,8 +15,10 @@ EXTRAS: Final = {
     "anyio": "cli",
     "attrs": "cli",
     "click": "cli",
+    "h11": "cli",
     "httpx2": "cli",
     "rich": "cli",
+    "starlette": "cli",
     "uvicorn": "cli",
     "cryptography": "security",
     "lxml": "security",
@@ -66,6 +68,8 @@ def _words(error: BaseException) -> str | None:
 
     if isinstance(error, Failed):
         return str(error)
+    if type(error).__module__ == "oadr_transports.vtn_ledger":  # imported by whoever has raised it
+        return f"{error}; what was answered is safe: start again when the disk can be written"
     if isinstance(error, LocalError):
         return str(error)
     if isinstance(error, ModuleNotFoundError):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .failures import Failed
+from .say import clean
 
 STDIN: Final = "-"
 _SHOWN: Final = "<stdin>"
@@ -18,7 +19,7 @@ _SHOWN: Final = "<stdin>"
 
 def shown_name(name: str) -> str:
     """How a source is called in the output."""
-    return _SHOWN if name == STDIN else name
+    return _SHOWN if name == STDIN else clean(name)
 
 
 def read(name: str) -> bytes:

@@ -76,7 +76,8 @@ def _refuse(name: str, error: Exception, *, as_json: bool) -> None:
         click.echo(json.dumps({**found, **_place(error)}))
     else:
         text = clean(error)
-        click.echo(f"oadr: {text if text.startswith(name) else f'{shown_name(name)}: {text}'}", err=True)
+        source = shown_name(name)
+        click.echo(f"oadr: {text if text.startswith(source) else f'{source}: {text}'}", err=True)
 
 
 def _place(error: Exception) -> dict[str, Any]:

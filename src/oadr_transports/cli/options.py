@@ -89,13 +89,32 @@ def parse_event(text: str) -> EventOption:
             f"{text!r}: SIGNAL:TYPE:START:VALUExDURATION,… is expected, "
             "for instance ELECTRICITY_PRICE:price:+30s:0.10x5m,0.25x5m,0.12x5m"
         )
-    parse_start(parts[2], datetime.now(UTC))
+    checked_start(parts[2])
     return EventOption(
         signal_name=parts[0],
         signal_type=parts[1],
         start=parts[2],
-        intervals=tuple(_interval(interval) for interval in tail.split(",")),
+        intervals=parse_intervals(tail),
     )
+
+
+def parse_intervals(text: str) -> tuple[tuple[timedelta, float], ...]:
+    """Read ``VALUExDURATION,…``. Raises ``ValueError``."""
+    return tuple(_interval(interval) for interval in text.split(","))
+
+
+def parse_target(text: str) -> tuple[str, str]:
+    """Read ``KIND=ID``. Raises ``ValueError``."""
+    kind, equals, identifier = text.partition("=")
+    if not (kind and equals and identifier):
+        raise ValueError(f"{text!r}: KIND=ID is expected, for instance resource_id=heater")
+    return kind.replace("-", "_"), identifier
+
+
+def checked_start(text: str) -> str:
+    """A start that can be read; it stays text until the clock counts. Raises ``ValueError``."""
+    parse_start(text, datetime.now(UTC))
+    return text
 
 
 def _interval(text: str) -> tuple[timedelta, float]:

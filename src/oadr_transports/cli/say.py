@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -43,14 +44,21 @@ def clean(text: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in plain)
 
 
+def shorten(text: str, longest: int) -> str:
+    """The text, cut where it gets too long for a line."""
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
 def utc(at: datetime) -> str:
     """An instant in UTC, in whole seconds unless it has fractions."""
     return at.astimezone(UTC).isoformat(timespec="auto").replace("+00:00", "Z")
 
 
 def local(at: datetime) -> str:
-    """The same instant by the clock on the wall of this machine, with its offset."""
-    return at.astimezone().isoformat(sep=" ", timespec="seconds")
+    """The same instant by the clock on the wall of this machine, with its offset; in UTC at the calendar's ends."""
+    with suppress(OverflowError):
+        at = at.astimezone()
+    return at.isoformat(sep=" ", timespec="seconds")
 
 
 def length(span: timedelta) -> str:

@@ -13,6 +13,7 @@ import click
 
 from .failures import Failed
 from .options import ReportOption, option, parse_report
+from .passphrase import passphrase_of, passphrase_options
 
 if TYPE_CHECKING:
     from oadr_transports import OpenADRClient
@@ -48,9 +49,21 @@ def ven() -> None:
 )
 @click.option("--cert", type=_FILE, metavar="FILE", help="Certificate of this VEN (PEM), for TLS and for signing.")
 @click.option("--key", type=_FILE, metavar="FILE", help="Its private key (PEM).")
-@click.option("--passphrase-file", type=_FILE, metavar="FILE", help="A file whose first line opens the key.")
-@click.option("--ca-file", type=_FILE, metavar="FILE", help="Certificates that the VTN's is checked against (PEM).")
-@click.option("--vtn-fingerprint", metavar="HEX", help="The VTN's fingerprint: messages it has not signed are refused.")
+@passphrase_options("opens the key")
+@click.option("--ca", "--ca-file", "ca_file", type=_FILE, metavar="FILE", help="Authorities of the VTN (PEM).")
+@click.option(
+    "--vtn-fingerprint",
+    "vtn_fingerprints",
+    multiple=True,
+    metavar="HEX",
+    help="The VTN's fingerprint: messages it has not signed are refused. May be repeated, for several certificates.",
+)
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep what must not be lost in this file: started again, it goes on where it was, even after SIGKILL.",
+)
 @click.option("--no-jitter", is_flag=True, help="Poll and deliver on time to the second: for tests.")
 @click.option("--verbose", "-v", is_flag=True, help="Show every message that is exchanged, too.")
 @click.option("--quiet", "-q", is_flag=True, help="Show warnings and errors only.")
@@ -64,8 +77,10 @@ def run(
     cert: Path | None,
     key: Path | None,
     passphrase_file: Path | None,
+    passphrase: str | None,
     ca_file: Path | None,
-    vtn_fingerprint: str | None,
+    vtn_fingerprints: tuple[str, ...],
+    state: Path | None,
     no_jitter: bool,
     verbose: bool,
     quiet: bool,
@@ -80,11 +95,12 @@ def run(
     Examples:
       oadr ven run --ven-name ven1 --vtn-url http://localhost:8080/OpenADR2/Simple/2.0b
       oadr ven run --ven-name ven1 --vtn-url https://vtn.example/OpenADR2/Simple/2.0b \\
-          --cert ven.pem --key ven.key --ca-file ca.pem \\
+          --cert ven1.pem --key ven1.key --ca ca.pem \\
           --report device001:voltage:10s --report device001:powerReal:1m:1500
       oadr ven run --ven-name ven1 --vtn-url http://localhost:8080/OpenADR2/Simple/2.0b --opt out --json
 
-    Ctrl-C and SIGTERM end it at once; the registration stays. Exit codes: 0 stopped, 1 could not run, 2 wrong use.
+    Ctrl-C and SIGTERM end it at once; the registration stays, and with --state it is used again. Exit codes: 0 stopped,
+    1 could not run, 2 wrong use.
     """
     from .say import Speaker
     from .until import run_until_stopped
@@ -96,10 +112,11 @@ def run(
         ven_id=ven_id,
         cert=cert,
         key=key,
-        passphrase=_passphrase(passphrase_file),
+        passphrase=passphrase_of(passphrase, passphrase_file),
         ca_file=ca_file,
-        vtn_fingerprint=vtn_fingerprint,
+        vtn_fingerprint=vtn_fingerprints,
         allow_jitter=not no_jitter,
+        state=state,
     )
     for report in reports:
         _add_report(client, report)
@@ -141,18 +158,6 @@ def _client(**options: Any) -> OpenADRClient:
         return OpenADRClient(**options)
     except LocalError as error:
         raise Failed(f"--{error.path.replace('_', '-')}: {error.text}" if error.path else error.text) from None
-
-
-def _passphrase(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise Failed(f"--passphrase-file: {path} is not text in UTF-8") from None
-    if not lines or not lines[0]:
-        raise Failed(f"--passphrase-file: the first line of {path} is empty")
-    return lines[0]
 
 
 def _add_report(client: OpenADRClient, report: ReportOption) -> None:

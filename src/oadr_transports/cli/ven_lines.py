@@ -14,16 +14,21 @@ from oadr_core.ven import (
     EventCancelled,
     EventChanged,
     EventReceived,
+    EventRefused,
     EventStatusChanged,
+    IntervalStarted,
+    OptAccepted,
     OptDelivered,
+    OptWithdrawn,
     Registered,
     ReportCancelled,
     ReportDelivered,
     ReportRequested,
+    Stage,
 )
 from oadr_transports import OpenADRClient
 
-from .describe import duration_text, event_rows, report_values, signal_title
+from .describe import duration_text, event_rows, readings, signal_title
 from .say import Speaker, clean, length
 from .transcript import message_name
 
@@ -42,6 +47,9 @@ class VenLines:
         """The VEN begins."""
         who, where = clean(client.ven_name), clean(client.vtn_url)
         self._speaker.say("start", f"VEN {who}: registering with {where}; Ctrl-C ends it")
+        if client.fingerprint is not None:
+            text = f"the fingerprint of this VEN is {client.fingerprint}; the VTN must know it"
+            self._speaker.say("start", text, fingerprint=client.fingerprint)
 
     def stopped(self, client: OpenADRClient) -> None:
         """The VEN was told to end."""
@@ -126,7 +134,67 @@ def _cancelled(speaker: Speaker, note: EventCancelled) -> None:
 
 def _status(speaker: Speaker, note: EventStatusChanged) -> None:
     text = f"event {clean(note.event_id)} is {note.status}"
-    speaker.say("event", text, change="status", event_id=note.event_id, status=str(note.status))
+    if note.stage in (Stage.NOTIFIED, Stage.RAMP_UP, Stage.RECOVERY):
+        text += f", {_STAGES[note.stage]}"
+    speaker.say(
+        "event",
+        text,
+        change="status",
+        event_id=note.event_id,
+        status=str(note.status),
+        stage=str(note.stage),
+        at=note.at.isoformat(),
+    )
+
+
+_STAGES: Final = {
+    Stage.NOTIFIED: "the notification period has begun",
+    Stage.RAMP_UP: "ramping up",
+    Stage.RECOVERY: "recovering",
+}
+
+
+def _interval(speaker: Speaker, note: IntervalStarted) -> None:
+    event_id = note.event.ei_event.event_descriptor.event_id
+    value = note.value if isinstance(note.value, (int, float)) else str(note.value)
+    until = f" until {note.until:%H:%M:%S}" if note.until else ""
+    speaker.say(
+        "event",
+        f"{clean(note.signal_name)} is {value:g} from {note.at:%H:%M:%S}{until} UTC, event {clean(event_id)}"
+        if isinstance(value, (int, float))
+        else f"{clean(note.signal_name)} is {value}, event {clean(event_id)}",
+        change="interval",
+        event_id=event_id,
+        signal=note.signal_name,
+        interval=note.number,
+        value=value,
+        at=note.at.isoformat(),
+        until=note.until.isoformat() if note.until else None,
+    )
+
+
+def _refused(speaker: Speaker, note: EventRefused) -> None:
+    descriptor = note.event.ei_event.event_descriptor
+    speaker.say(
+        "event",
+        f"refused event {clean(descriptor.event_id)} with {note.code}: {clean(note.text)}",
+        change="refused",
+        event_id=descriptor.event_id,
+        modification_number=descriptor.modification_number,
+        code=note.code,
+        rule=note.rule,
+    )
+
+
+def _opt_accepted(speaker: Speaker, note: OptAccepted) -> None:
+    event_id = note.event_id
+    about = f" to event {clean(event_id)}" if event_id is not None else ""
+    text = f"{note.opt_type}{about} taken by the VTN, opt {clean(note.opt_id)}"
+    speaker.say("opt", text, change="accepted", opt_id=note.opt_id, event_id=event_id, opt=str(note.opt_type))
+
+
+def _opt_withdrawn(speaker: Speaker, note: OptWithdrawn) -> None:
+    speaker.say("opt", f"opt {clean(note.opt_id)} taken back", change="withdrawn", opt_id=note.opt_id)
 
 
 def _opt(speaker: Speaker, note: OptDelivered) -> None:
@@ -157,11 +225,7 @@ def _requested(speaker: Speaker, note: ReportRequested) -> None:
 
 def _delivered(speaker: Speaker, note: ReportDelivered) -> None:
     report = note.report
-    values = [
-        (r_id, row)
-        for interval in report.intervals
-        for r_id, row, _ in report_values(interval, interval.dtstart or report.dtstart or report.created_date_time)
-    ]
+    values = [(reading.r_id, reading.row) for reading in readings(report)]
     shown = ", ".join(f"{r_id} {row.value}" for r_id, row in values[-4:])
     count = f"{len(values)} value{'s' if len(values) != 1 else ''}"
     speaker.say(
@@ -189,7 +253,11 @@ _WORDS: Final[dict[type[Notification], Callable[[Speaker, Any], None]]] = {
     EventChanged: _event("changed"),
     EventCancelled: _cancelled,
     EventStatusChanged: _status,
+    EventRefused: _refused,
+    IntervalStarted: _interval,
     OptDelivered: _opt,
+    OptAccepted: _opt_accepted,
+    OptWithdrawn: _opt_withdrawn,
     ReportRequested: _requested,
     ReportDelivered: _delivered,
     ReportCancelled: _report_cancelled,

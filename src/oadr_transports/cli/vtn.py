@@ -5,21 +5,25 @@ It stands alone as the command: options become a ``Vtn``. What is said of its li
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from .channel import channel_of, channel_options, is_open
 from .failures import Failed
 from .options import EventOption, option, parse_event, parse_period, parse_start
+from .vtn_event import event
+from .vtn_ven import group, ven
 
 if TYPE_CHECKING:
     from oadr_transports import Vtn
 
-    from .vtn_lines import VtnLines
-
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_OPTIONS: Final = {"ca_file": "ca", "trusted_proxies": "trusted-proxy"}
+"""Options that are called otherwise than the arguments of ``Vtn``."""
 _SAMPLE: Final = ((timedelta(minutes=5), 0.10), (timedelta(minutes=5), 0.25), (timedelta(minutes=5), 0.12))
 """The prices of ``--event-in``."""
 
@@ -27,6 +31,10 @@ _SAMPLE: Final = ((timedelta(minutes=5), 0.10), (timedelta(minutes=5), 0.25), (t
 @click.group
 def vtn() -> None:
     """Be a VTN, the server at the utility."""
+
+
+for _command in (event, ven, group):
+    vtn.add_command(_command)
 
 
 @vtn.command
@@ -69,6 +77,29 @@ def vtn() -> None:
 )
 @click.option("--currency", default="EUR", show_default=True, metavar="CODE", help="The money of prices, by ISO 4217.")
 @click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep registrations, events and opts in this database, and go on where an earlier run was.",
+)
+@click.option(
+    "--admin",
+    default="127.0.0.1:0",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Where `oadr vtn event` and other programs reach it: host:port or unix:/path; off for nowhere.",
+)
+@click.option(
+    "--admin-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where its address and token are written. Default: beside the state, else a file of this user.",
+)
+@click.option(
+    "--token", metavar="TEXT", envvar="OADR_ADMIN_TOKEN", help="The token of the admin API. Default: a new one."
+)
+@channel_options
+@click.option(
     "--save",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
@@ -87,14 +118,21 @@ def serve(
     ramp_up: timedelta | None,
     market_context: str,
     currency: str,
+    state: Path | None,
+    admin: str,
+    admin_file: Path | None,
+    token: str | None,
     save: Path | None,
     verbose: bool,
     quiet: bool,
     as_json: bool,
+    **channel: Any,
 ) -> int:
-    """Accept every VEN, ask for all reports, publish events, and show what happens, until Ctrl-C.
+    """Accept VENs, ask for all reports, publish events, and show what happens, until Ctrl-C.
 
-    Everyone who reaches it may register, and nothing is kept: this is for trying things out, not for operation.
+    With --cert, --key and --ca it speaks TLS, demands a certificate of every VEN, and signs. Without, it serves this
+    machine over plain HTTP, to try things out. Everyone who gets that far may register, unless --ven says who; without
+    --state nothing is kept. While it runs, `oadr vtn event` and `oadr vtn ven` steer it from another terminal.
 
     An event is SIGNAL:TYPE:START:VALUExDURATION,… where SIGNAL is SIMPLE, ELECTRICITY_PRICE, LOAD_DISPATCH … or an
     x- name, TYPE is level, price, setpoint …, START is +30s (from now) or a date and time with zone, and each
@@ -107,11 +145,13 @@ def serve(
       oadr vtn serve --port 0 --poll 2s --ramp-up 10s \\
           --event ELECTRICITY_PRICE:price:+30s:0.10x5m,0.25x5m,0.12x5m
       oadr vtn serve --event SIMPLE:level:2030-01-31T17:00:00Z:1x30m,2x30m --save messages
+      oadr vtn serve --host 0.0.0.0 --port 8443 --cert vtn.pem --key vtn.key --ca ca.pem \\
+          --ven ven1=5E:71:FA:E4:61:75:9C:EF:A4:D6
+      oadr vtn serve --trusted-proxy 10.0.0.2 --client-cert-header X-SSL-Client-Cert
+      oadr vtn serve --state vtn.db
 
     Ctrl-C and SIGTERM end it at once. Exit codes: 0 stopped, 1 could not run, 2 wrong use.
     """
-    from oadr_transports import Vtn
-
     from .say import Speaker
     from .transcript import Transcript
     from .until import run_until_stopped
@@ -126,7 +166,8 @@ def serve(
         if verbose:
             lines.message(direction, service, data)
 
-    vtn = Vtn(vtn_id=vtn_id, requested_poll_freq=poll, market_context=market_context)
+    secure = channel_of(host, **channel)
+    vtn = _vtn(vtn_id=vtn_id, requested_poll_freq=poll, market_context=market_context, state=state, **secure)
     if transcript is not None or verbose:
         vtn.transcript = passed
     chosen = list(events)
@@ -136,30 +177,57 @@ def serve(
     lines.speaker.listen_to_log()
 
     async def main() -> None:
-        await _serve(vtn, lines, host=host, port=port, events=chosen, ramp_up=ramp_up, currency=currency)
+        async with vtn.notifications() as notes:
+            for event in chosen:
+                _publish(vtn, event, ramp_up, currency)
+            async with (
+                vtn.serve(host=host, port=port) as server,
+                _admin(vtn, admin, token, admin_file, state) as contact,
+            ):
+                kept = state is not None
+                lines.started(server.url, vtn, admin=contact, open_to_network=is_open(host), kept=kept)
+                async for note in notes:
+                    lines.say(note, vtn)
 
-    if run_until_stopped(main):
-        lines.stopped()
+    with vtn:
+        if run_until_stopped(main):
+            lines.stopped()
     return 0
 
 
-async def _serve(
-    vtn: Vtn,
-    lines: VtnLines,
-    *,
-    host: str,
-    port: int,
-    events: list[EventOption],
-    ramp_up: timedelta | None,
-    currency: str,
-) -> None:
-    async with vtn.notifications() as notes:
-        for event in events:
-            _publish(vtn, event, ramp_up, currency)
-        async with vtn.serve(host=host, port=port) as server:
-            lines.started(server.url, open_to_network=host not in _LOOPBACK)
-            async for note in notes:
-                lines.say(note, vtn)
+@asynccontextmanager
+async def _admin(
+    vtn: Vtn, address: str, token: str | None, file: Path | None, state: Path | None
+) -> AsyncIterator[str | None]:
+    """The admin API for as long as a block lasts; where its contact file is, or ``None`` for none."""
+    from oadr_core import LocalError
+    from oadr_transports.admin import serve_admin
+    from oadr_transports.admin.contact import default_file
+    from oadr_transports.admin.server import is_local
+
+    if address == "off":
+        yield None
+        return
+    if not is_local(address):
+        raise LocalError(
+            f"{address} can be reached from other machines, and tokens would travel as plain text; "
+            "choose a loopback address or unix:/path, and reach it through ssh or a proxy with TLS",
+            path="--admin",
+        )
+    file = file or default_file(state)
+    async with serve_admin(vtn, address=address, token=token, file=file):
+        yield str(file)
+
+
+def _vtn(**options: Any) -> Vtn:
+    from oadr_core import LocalError
+    from oadr_transports import Vtn
+
+    try:
+        return Vtn(**options)
+    except LocalError as error:
+        option = _OPTIONS.get(error.path, error.path.replace("_", "-"))
+        raise Failed(f"--{option}: {error.text}" if error.path else error.text) from None
 
 
 def _publish(vtn: Vtn, event: EventOption, ramp_up: timedelta | None, currency: str) -> None:

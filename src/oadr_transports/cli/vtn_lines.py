@@ -13,7 +13,9 @@ from oadr_core.model import PayloadResourceStatus
 from oadr_core.vtn import (
     EventDelivered,
     EventPublished,
+    EventsOverlap,
     EventStatusChanged,
+    IdentityPolicy,
     OptReceived,
     OptScheduleCancelled,
     OptScheduleReceived,
@@ -43,11 +45,21 @@ class VtnLines:
     def __init__(self, speaker: Speaker) -> None:
         self.speaker = speaker
 
-    def started(self, url: str, *, open_to_network: bool) -> None:
-        """The VTN listens."""
-        self.speaker.say("start", f"VTN listening on {url}; Ctrl-C ends it", url=url)
-        where = " from the whole network, without encryption" if open_to_network else ""
-        self.speaker.say("warning", f"every VEN is accepted{where}, and nothing is kept: this is for trying things out")
+    def started(
+        self, url: str, vtn: Vtn, *, admin: str | None = None, open_to_network: bool, kept: bool = False
+    ) -> None:
+        """The VTN listens; ``admin`` is the contact file of its admin API, ``kept`` whether anything outlives it."""
+        self.speaker.say("start", f"VTN listening on {url}; Ctrl-C ends it", url=url, admin=admin)
+        for fingerprint in vtn.fingerprints:
+            self.speaker.say("start", f"the fingerprint of this VTN is {fingerprint}", fingerprint=fingerprint)
+        insecure = vtn.config.identity is IdentityPolicy.INSECURE
+        who = "every VEN" if insecure else "every VEN with a certificate"
+        where = " from the whole network" if open_to_network and insecure else ""
+        how = ", without encryption" if where and url.startswith("http:") else ""
+        admission = "" if vtn.config.admitted is not None else f"{who} is accepted{where}{how}"
+        loss = "" if kept else "nothing is kept"
+        if warning := ", and ".join(each for each in (admission, loss) if each):
+            self.speaker.say("warning", f"{warning}: this is for trying things out")
 
     def stopped(self) -> None:
         """The VTN was told to end."""
@@ -169,6 +181,13 @@ def _status(speaker: Speaker, note: EventStatusChanged, vtn: Vtn) -> None:
     speaker.say("event", text, change="status", event_id=note.event_id, status=str(note.status))
 
 
+def _overlap(speaker: Speaker, note: EventsOverlap, vtn: Vtn) -> None:
+    """The library's log has the warning; this is for programs."""
+    if speaker.as_json:
+        text = f"event {note.event_id} overlaps {', '.join(note.others)}"
+        speaker.say("event", text, change="overlap", event_id=note.event_id, others=list(note.others))
+
+
 def _delivered(speaker: Speaker, note: EventDelivered, vtn: Vtn) -> None:
     text = f"event {note.event_id} handed to {_ven(vtn, note.ven_id)}"
     speaker.say(
@@ -220,6 +239,7 @@ _WORDS: Final[dict[type[Notification], Callable[[Speaker, Any, Vtn], None]]] = {
     ReportReceived: _values,
     EventPublished: _published,
     EventStatusChanged: _status,
+    EventsOverlap: _overlap,
     EventDelivered: _delivered,
     OptReceived: _opt,
     OptScheduleReceived: _schedule,

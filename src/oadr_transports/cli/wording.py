@@ -32,13 +32,13 @@ from oadr_core.model import (
     EiActivePeriod,
     EiCreatedEvent,
     EiEvent,
+    EiEventBaseline,
     EiEventSignal,
     EiRequestEvent,
     EiResponse,
     EiTarget,
     EventDescriptor,
     EventResponse,
-    Interval,
     Payload,
     Poll,
     Properties,
@@ -57,7 +57,7 @@ from oadr_core.model import (
 from oadr_core.model.declare import fields_of
 from oadr_core.model.units import ITEM_BASE
 
-from .describe import duration_text, event_rows, report_values, signal_title, target_text, unit
+from .describe import Row, duration_text, event_rows, readings, rows, signal_title, target_text, unit
 from .say import clean, local, number, utc
 
 SENTENCES: Final[dict[type[Payload], str]] = {
@@ -234,33 +234,42 @@ def _event(label: str, value: EiEvent, depth: int) -> Iterator[Block]:
     yield from _fields(value, depth, without=("ei_event_signals",))
     start = value.ei_active_period.properties.dtstart
     for signal, found in event_rows(value):
-        rows = [(str(n), utc(row.start), local(row.start), row.length, row.value) for n, row in enumerate(found)]
-        yield from _signal(signal, rows, depth)
-    baseline = value.ei_event_signals.ei_event_baseline
-    if baseline is not None:
-        yield from _block("baseline", baseline, depth)
+        yield _signal(signal, found, depth)
+    if value.ei_event_signals.ei_event_baseline is not None:
+        yield _baseline(value.ei_event_signals.ei_event_baseline, depth)
     if value.ei_active_period.properties.duration:
-        yield Fact("ends", instant(_end(start, value.ei_active_period.properties.duration)), depth)
+        yield Fact("ends", _end(start, value.ei_active_period.properties.duration), depth)
 
 
-def _signal(signal: EiEventSignal, rows: Iterable[tuple[str, ...]], depth: int) -> Iterator[Block]:
+def _intervals(title: str, found: Iterable[Row], depth: int) -> Grid:
+    texts = [(str(n), utc(row.start), local(row.start), row.length, row.value) for n, row in enumerate(found)]
+    return Grid(title, (*_INTERVALS, "value"), tuple(texts), depth)
+
+
+def _baseline(baseline: EiEventBaseline, depth: int) -> Grid:
+    title = f"baseline {clean(baseline.baseline_id)}: {clean(baseline.baseline_name)}"
+    if baseline.item_base is not None:
+        title += f" in {unit(baseline.item_base)}"
+    if baseline.resource_id:
+        title += f", for resource {', '.join(map(clean, baseline.resource_id))}"
+    title += f", {duration_text(baseline.duration)}"
+    return _intervals(title, rows(baseline.intervals, baseline.dtstart), depth)
+
+
+def _signal(signal: EiEventSignal, found: Iterable[Row], depth: int) -> Grid:
     title = f"signal {clean(signal.signal_id)}: {signal_title(signal)}"
     if signal.current_value is not None:
         title += f", now {number(signal.current_value)}"
     if signal.ei_target is not None and target_text(signal.ei_target):
         title += f", for {target_text(signal.ei_target)}"
-    yield Grid(title, (*_INTERVALS, "value"), tuple(rows), depth)
+    return _intervals(title, found, depth)
 
 
-def _end(start: datetime, duration: Duration) -> datetime:
+def _end(start: datetime, duration: Duration) -> str:
     try:
-        return duration.after(start)
+        return instant(duration.after(start))
     except OverflowError:
-        return start
-
-
-def _times(start: datetime, duration: Duration | None) -> tuple[str, str, str]:
-    return utc(start), local(start), duration_text(duration)
+        return "beyond the calendar"
 
 
 def _report(label: str, value: Report, depth: int) -> Iterator[Block]:
@@ -298,17 +307,20 @@ def _descriptions(report: Report, depth: int) -> Grid:
 
 
 def _values(report: Report, depth: int) -> Grid:
-    rows: list[tuple[str, ...]] = []
-    for interval in report.intervals:
-        start = _report_start(report, interval)
-        for r_id, row, quality in report_values(interval, start or report.created_date_time):
-            times = _times(row.start, row.duration) if start is not None else ("-", "-", duration_text(row.duration))
-            rows.append((r_id, *times, row.value, quality))
-    return Grid("values", ("rID", *_INTERVALS[1:], "value", "quality"), tuple(rows), depth)
-
-
-def _report_start(report: Report, interval: Interval) -> datetime | None:
-    return interval.dtstart or report.dtstart
+    found = list(readings(report))
+    timed = report.dtstart is not None or any(interval.dtstart for interval in report.intervals)
+    trust = [name for name in ("accuracy", "confidence", "quality") if any(getattr(item, name) for item in found)]
+    texts = [
+        (
+            reading.r_id,
+            *((utc(reading.row.start), local(reading.row.start)) if timed else ("-", "-")),
+            duration_text(reading.row.duration),
+            reading.row.value,
+            *(getattr(reading, name) for name in trust),
+        )
+        for reading in found
+    ]
+    return Grid("values", ("rID", *_INTERVALS[1:], "value", *trust), tuple(texts), depth)
 
 
 _SPECIAL: Final[dict[type, Callable[[str, Any, int], Iterator[Block]]]] = {

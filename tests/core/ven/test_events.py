@@ -27,6 +27,7 @@ from oadr_core.ven import (
     EventReceived,
     EventStatusChanged,
     OptDelivered,
+    PollNow,
 )
 from tests.core.ven.bench import START, Bench, decide, distribute, event, nothing
 
@@ -176,6 +177,16 @@ def test_older_modification_is_refused(bench: Bench, status: EventStatus) -> Non
     assert bench.session.state.events["ev-1"].modification_number == 3
 
 
+@pytest.mark.rule("R58")
+def test_older_modification_takes_nothing_from_the_answer_to_the_newer(bench: Bench) -> None:
+    bench.answer(distribute(event(modification=1), event("slow")))
+    bench.put(decide(modification=1))  # and it waits a moment for the other
+    bench.put(PollNow())
+    bench.answer(distribute(event(modification=0), event("slow"), request_id="d2"))
+    bench.wait(1.1)
+    assert brief(bench) == [("ev-1", 1, "200", "optIn"), ("ev-1", 0, "450", "optOut")]
+
+
 @pytest.mark.rule("R59")
 @pytest.mark.rule("R36")
 @pytest.mark.parametrize("opt", list(OptType))
@@ -188,9 +199,25 @@ def test_cancelled_event_is_confirmed_and_forgotten(bench: Bench, opt: OptType) 
     assert [told.implied for told in bench.heard(EventCancelled)] == [False]
     bench.put(decide(opt, modification=1))
     assert brief(bench) == [("ev-1", 1, "200", str(opt))]
+    bench.answer(nothing())
     assert not bench.session.state.events
     again(bench)
     assert len(bench.heard(EventCancelled)) == 1
+
+
+@pytest.mark.rule("R59")
+def test_cancelled_event_that_is_cancelled_again_stays_cancelled(bench: Bench) -> None:
+    bench.answer(distribute(event()))
+    bench.put(decide())
+    again(bench, event(modification=1, status=CANCELLED))
+    bench.wait(31)
+    bench.expect(Poll)
+    bench.answer(distribute(event(modification=3, status=CANCELLED), request_id="d3"))
+    assert bench.session.state.events["ev-1"].cancelled
+    assert len(bench.heard(EventCancelled)) == 1
+    assert not bench.heard(EventChanged)
+    bench.put(decide(modification=3))
+    assert brief(bench) == [("ev-1", 3, "200", "optIn")]
 
 
 @pytest.mark.rule("R60")

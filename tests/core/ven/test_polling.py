@@ -15,7 +15,7 @@ from oadr_core.engine import (
     Input,
     Now,
     ReplyArrived,
-    RequestArrived,
+    SaveState,
     SendRequest,
     Tick,
     Trouble,
@@ -35,6 +35,7 @@ from oadr_core.model import (
 from oadr_core.ven import PollNow, Register, VenConfig, VenSession
 from oadr_core.ven.conversation import INCOMING, REPLIES
 from oadr_core.ven.session import INPUTS
+from oadr_core.vtn import PublishEvent
 from oadr_core.wire import decode, encode
 from tests.core.ven.bench import KEY, OK, START, Bench, distribute, event, nothing, registration
 
@@ -197,9 +198,9 @@ def test_unregistered_answer_to_any_message_starts_a_new_registration(bench: Ben
 
 def test_every_message_that_is_sent_has_an_answer_in_the_table() -> None:
     to_a_vtn = (
-        "CancelPartyRegistration CanceledPartyRegistration CanceledReport CreatePartyRegistration CreatedEvent "
-        "CreatedReport QueryRegistration RegisterReport RegisteredReport RequestEvent Response UpdateReport "
-        "UpdatedReport"
+        "CancelOpt CancelPartyRegistration CanceledPartyRegistration CanceledReport CreateOpt CreatePartyRegistration "
+        "CreatedEvent CreatedReport QueryRegistration RegisterReport RegisteredReport RequestEvent Response "
+        "UpdateReport UpdatedReport"
     )
     assert {cls.__name__ for cls in REPLIES} == set(to_a_vtn.split())
     poll_replies = {"DistributeEvent", "CreateReport", "RegisterReport", "CancelReport", "UpdateReport"}
@@ -215,8 +216,8 @@ def test_every_input_of_the_package_has_a_reducer() -> None:
 
 def test_input_of_the_other_role_is_refused(bench: Bench) -> None:
     before = bench.session.state
-    with pytest.raises(LocalError, match="RequestArrived"):
-        bench.put(RequestArrived(exchange=1, service="EiEvent"))
+    with pytest.raises(LocalError, match="PublishEvent"):
+        bench.put(PublishEvent(event=event().ei_event))
     assert bench.session.state is before
 
 
@@ -227,7 +228,8 @@ def test_short_key_is_refused() -> None:
 
 def test_requests_bear_the_bytes_of_their_payload() -> None:
     session = VenSession(VenConfig(ven_name="Zürich <1>"), key=KEY)
-    [sent] = session.handle(Register(), Now(0.0, START))
+    saved, sent = session.handle(Register(), Now(0.0, START))
+    assert isinstance(saved, SaveState)
     assert isinstance(sent, SendRequest)
     assert decode(sent.data).payload == sent.payload
 

@@ -12,6 +12,7 @@ from oadr_core.model import (
     CanceledPartyRegistration,
     CancelPartyRegistration,
     CreatePartyRegistration,
+    CreateReport,
     DistributeEvent,
     Duration,
     EiResponse,
@@ -25,14 +26,17 @@ from oadr_core.model import (
 )
 from oadr_core.ven import (
     CancelRegistration,
+    DecisionNeeded,
     EventCancelled,
+    EventReceived,
+    IntervalStarted,
     PollNow,
     Register,
     Registered,
     RegistrationEnded,
     RegistrationRefused,
 )
-from tests.core.ven.bench import OK, Bench, decide, distribute, event, nothing, offer, registration
+from tests.core.ven.bench import OK, START, Bench, decide, distribute, event, nothing, offer, registration, request
 
 
 @pytest.mark.rule("R405")
@@ -317,3 +321,51 @@ def test_registration_that_breaks_is_never_given_up() -> None:
         bench.wait(12)
     bench.expect(CreatePartyRegistration)
     assert bench.heard(Trouble)[-1].failure is Failure.BROKEN
+
+
+@pytest.mark.rule("R401")
+@pytest.mark.rule("R405")
+def test_registration_again_in_the_middle_of_an_event_doubles_nothing() -> None:
+    bench = Bench(reports=(offer(),))
+    bench.register()
+    running = event(start=START)
+    bench.answer(distribute(running))
+    bench.put(decide())
+    while not isinstance(bench.pending.payload, Poll):
+        bench.answer(nothing())
+    bench.answer(CreateReport(request_id="q", oadr_report_request=(request("req-1"),)))
+    while not isinstance(bench.pending.payload, Poll):
+        bench.answer(nothing())
+    before = bench.session.value_now("SIMPLE", bench.now)
+    bench.forget_keep_flight()
+    bench.answer(RequestReregistration(ven_id="ven-1"))
+    sent = []
+    while bench.idle or not isinstance(bench.pending.payload, Poll):
+        payload = bench.pending.payload
+        sent.append(type(payload).__name__)
+        if isinstance(payload, CreatePartyRegistration):
+            assert (payload.registration_id, payload.ven_id) == ("reg-1", "ven-1")
+            bench.answer(registration())
+        elif isinstance(payload, RequestEvent):
+            bench.answer(distribute(running, request_id="d9"))
+        elif isinstance(payload, RegisterReport):
+            again = (request("req-2"),)
+            bench.answer(RegisteredReport(ei_response=OK, oadr_report_request=again))
+        else:
+            bench.answer(nothing())
+    assert sorted(sent) == [
+        "CreatePartyRegistration",
+        "CreatedEvent",
+        "CreatedReport",
+        "RegisterReport",
+        "RequestEvent",
+        "Response",
+    ]
+    assert not bench.heard(DecisionNeeded)
+    assert not bench.heard(EventReceived)
+    assert not bench.heard(IntervalStarted)
+    assert list(bench.session.state.events) == ["ev-1"]
+    assert list(bench.session.state.jobs) == ["req-2"], "metadata ends the requests before (R306)"
+    assert bench.session.value_now("SIMPLE", bench.now) == before
+    [told] = bench.heard(Registered)
+    assert told.again

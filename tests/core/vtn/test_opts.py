@@ -26,6 +26,7 @@ from oadr_core.vtn import (
     OptScheduleReceived,
     VtnLimits,
     change_event,
+    standing_schedule,
 )
 from tests.core.vtn.world import HOUR, START, Ven, World
 
@@ -56,6 +57,7 @@ def schedules(world: World, ven: Ven) -> list[tuple[str, bool]]:
     return [(one.opt_id, one.superseded) for one in world.session.vens[ven.ven_id].schedules]
 
 
+@pytest.mark.rule("R207")
 def test_schedule_is_kept_told_and_echoed(world: World) -> None:
     ven = world.ven()
     reply = create(world, ven, market_context="urn:m", ei_target=EiTarget(resource_id=("r",)))
@@ -95,9 +97,50 @@ def test_schedule_for_the_whole_ven_replaces_those_of_its_kind(world: World) -> 
         ("out", True),
         ("part", True),
         ("in", False),
-        ("program", False),
+        ("program", True),
         ("new", False),
     ]
+
+
+@pytest.mark.rule("R203")
+def test_schedule_for_some_resources_overrides_those_only(world: World) -> None:
+    ven = world.ven()
+    some, one = EiTarget(resource_id=("r1", "r2")), EiTarget(resource_id=("r1",))
+    create(world, ven, "whole")
+    create(world, ven, "some", ei_target=some)
+    create(world, ven, "one", ei_target=one)
+    assert schedules(world, ven) == [("whole", False), ("some", False), ("one", False)]
+
+    def standing(*resources: str) -> str | None:
+        kept = world.session.vens[ven.ven_id].schedules
+        found = standing_schedule(kept, OptType.OPT_OUT, target=EiTarget(resource_id=resources))
+        return found and found.opt_id
+
+    assert [standing("r1"), standing("r2"), standing("r3"), standing()] == ["one", "some", "whole", "whole"]
+    create(world, ven, "again", ei_target=some)
+    assert schedules(world, ven) == [("whole", False), ("some", True), ("one", True), ("again", False)]
+    assert [standing("r1"), standing("r2"), standing("r3")] == ["again", "again", "whole"]
+
+
+@pytest.mark.rule("R205")
+def test_schedule_of_a_program_counts_for_that_program_only(world: World) -> None:
+    ven = world.ven()
+    create(world, ven, "all")
+    create(world, ven, "program", market_context="urn:m")
+    kept = world.session.vens[ven.ven_id].schedules
+    found = [standing_schedule(kept, OptType.OPT_OUT, market_context=name) for name in (None, "urn:m", "urn:x")]
+    assert [one and one.opt_id for one in found] == ["all", "program", "all"]
+    assert standing_schedule(kept, OptType.OPT_IN) is None
+
+
+@pytest.mark.rule("R203")
+def test_repetition_of_a_replaced_schedule_stays_replaced(world: World) -> None:
+    ven = world.ven()
+    create(world, ven, "a")
+    create(world, ven, "b")
+    assert create(world, ven, "a").ei_response.ok
+    assert schedules(world, ven) == [("a", True), ("b", False)]
+    assert world.last == []
 
 
 @pytest.mark.rule("R204")
@@ -150,6 +193,17 @@ def test_opt_to_an_event_takes_over(world: World) -> None:
 
 
 @pytest.mark.rule("R206")
+def test_opt_that_crosses_with_a_modification_counts(world: World) -> None:
+    ven = world.ven()
+    event_id = world.publish()
+    ven.answer(ven.poll())
+    world.tell(ModifyEvent(event=change_event(world.session.events[event_id].event, priority=1)))
+    assert create(world, ven, qualified_event_id=about(event_id, 0)).ei_response.ok
+    ven.answer(ven.poll())
+    assert world.session.opts(event_id)[ven.ven_id].opt_type is OptType.OPT_OUT
+
+
+@pytest.mark.rule("R206")
 def test_opt_for_some_resources_of_an_event(world: World) -> None:
     ven = world.ven()
     event_id = world.publish(targets={"resource_id": ["r1", "r2"]})
@@ -198,9 +252,9 @@ def test_limits_of_schedules(make_world: WorldMaker) -> None:
     assert create(world, ven, vavailability=(PERIOD,) * 4).ei_response.response_code == "469"
     for n in range(5):  # each replaces the one before it
         assert create(world, ven, f"whole {n}").ei_response.ok
-    target = EiTarget(resource_id=("r",))
-    assert create(world, ven, "part", ei_target=target).ei_response.ok
-    assert create(world, ven, "one too many", ei_target=target).ei_response.response_code == "469"
+    assert create(world, ven, "part", ei_target=EiTarget(resource_id=("r",))).ei_response.ok
+    other = EiTarget(resource_id=("s",))
+    assert create(world, ven, "one too many", ei_target=other).ei_response.response_code == "469"
     assert schedules(world, ven) == [("whole 4", False), ("part", False)]
 
 

@@ -29,9 +29,9 @@ from oadr_core.model import (
     SignalType,
     Therm,
 )
+from oadr_core.rules.signals import SIGNALS
 from oadr_core.vtn import CancelEvent, ModifyEvent, PublishEvent, VtnLimits, build_event, change_event, usual_unit
 from oadr_core.vtn.checks import CHECKS
-from oadr_core.vtn.signals import SIGNALS
 from tests.core.vtn.world import HOUR, MINUTE, START, World
 
 WorldMaker = Callable[..., World]

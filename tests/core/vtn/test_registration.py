@@ -29,6 +29,7 @@ from oadr_core.vtn import (
     Admitted,
     AskReregistration,
     EndRegistration,
+    PushPolicy,
     VenRegistered,
     VenReregistered,
     VenUnregistered,
@@ -305,7 +306,8 @@ def test_reregistration_is_settled_by_oadr_response(world: World) -> None:
         {"oadr_http_pull_model": False, "oadr_transport_address": "http://ven.example"},
     ],
 )
-def test_what_is_not_served_is_refused(world: World, details: dict[str, Any]) -> None:
+def test_what_is_not_served_is_refused(make_world: WorldMaker, details: dict[str, Any]) -> None:
+    world = make_world(push=PushPolicy(enabled=False))
     assert Ven(world, "n").register(**details).ei_response.response_code == "469"
     assert not world.session.vens
 

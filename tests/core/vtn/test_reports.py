@@ -468,6 +468,78 @@ def test_operator_asks_and_stops(quiet: World) -> None:
     assert isinstance(ven.poll(), Response)
 
 
+@pytest.mark.rule("R328")
+@pytest.mark.rule("R335")
+def test_request_is_taken_back_in_the_reply_to_its_values(quiet: World) -> None:
+    ven, (one, other) = running(quiet, 2)
+    quiet.tell(StopReports(ven_id=ven.ven_id, report_request_ids=(one, other)))
+    nested = update(quiet, ven, data(request=one)).oadr_cancel_report
+    assert (nested.report_request_id, nested.report_to_follow) == ((one,), False)
+    assert ReportRequestStopped(ven_id=ven.ven_id, report_request_ids=(one,)) in quiet.last
+    stop = ven.poll()
+    assert isinstance(stop, CancelReport)
+    assert stop.report_request_id == (other,), "what was not in the values is cancelled by a message of its own"
+    quiet.send(CanceledReport(ei_response=EiResponse(), ven_id=ven.ven_id))
+    assert isinstance(ven.poll(), Response)
+    assert update(quiet, ven, data(request=one)).oadr_cancel_report is None
+    again = ven.poll()
+    assert isinstance(again, CancelReport), "the values go on: it is cancelled by a message of its own"
+    assert again.report_request_id == (one,)
+    quiet.send(CanceledReport(ei_response=EiResponse(), ven_id=ven.ven_id))
+    assert not quiet.session.vens[ven.ven_id].requests
+
+
+@pytest.mark.rule("R345")
+def test_one_more_report_follows_a_request_that_was_taken_back_in_the_reply(quiet: World) -> None:
+    ven, (one,) = running(quiet, 1)
+    quiet.tell(StopReports(ven_id=ven.ven_id, report_request_ids=(one,), report_to_follow=True))
+    assert update(quiet, ven, data(request=one)).oadr_cancel_report.report_to_follow
+    assert update(quiet, ven, data(request=one)).oadr_cancel_report is None
+    assert isinstance(ven.poll(), Response)
+    update(quiet, ven, data(request=one))
+    assert isinstance(ven.poll(), CancelReport)
+
+
+def test_cancellation_that_was_handed_out_is_not_repeated_in_a_reply(quiet: World) -> None:
+    ven, (one,) = running(quiet, 1)
+    quiet.tell(StopReports(ven_id=ven.ven_id, report_request_ids=(one,)))
+    assert isinstance(ven.poll(), CancelReport)
+    assert update(quiet, ven, data(request=one)).oadr_cancel_report is None
+
+
+def test_cancellation_in_a_reply_can_be_forgone(make_world: WorldMaker) -> None:
+    world = make_world(reports=ReportPolicy(automatic=False, cancel_in_reply=False))
+    ven, (one,) = running(world, 1)
+    world.tell(StopReports(ven_id=ven.ven_id, report_request_ids=(one,)))
+    assert update(world, ven, data(request=one)).oadr_cancel_report is None
+    assert isinstance(ven.poll(), CancelReport)
+
+
+def test_few_requests_that_were_taken_back_are_remembered(quiet: World) -> None:
+    ven = offering(quiet, offer())
+    for _ in range(40):
+        [made] = quiet.tell(AskReport(ven_id=ven.ven_id, report_specifier_id="s"))
+        one = made.report_request_id  # type: ignore[attr-defined]
+        ven.poll()
+        confirm(quiet, ven, one)
+        quiet.tell(StopReports(ven_id=ven.ven_id, report_request_ids=(one,)))
+        assert update(quiet, ven, data(request=one)).oadr_cancel_report
+    assert len(quiet.session.vens[ven.ven_id].requests) == 16
+
+
+def running(world: World, count: int) -> tuple[Ven, tuple[str, ...]]:
+    """A VEN that serves so many requests."""
+    ven = offering(world, offer())
+    found = []
+    for _ in range(count):
+        [made] = world.tell(AskReport(ven_id=ven.ven_id, report_specifier_id="s"))
+        assert isinstance(made, ReportRequestMade)
+        ven.poll()
+        confirm(world, ven, made.report_request_id)
+        found.append(made.report_request_id)
+    return ven, tuple(found)
+
+
 def test_refused_stop_is_told(quiet: World) -> None:
     ven = offering(quiet, offer())
     [made] = quiet.tell(AskReport(ven_id=ven.ven_id, report_specifier_id="s"))

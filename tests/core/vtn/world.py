@@ -6,12 +6,24 @@ accepts it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any, TypeVar
 
 from oadr_core import decode, encode
-from oadr_core.engine import Input, Notification, Now, RequestArrived, SendReply, Tick
+from oadr_core.engine import (
+    AbandonExchange,
+    Input,
+    Notification,
+    Now,
+    Output,
+    RequestArrived,
+    SaveState,
+    SendReply,
+    SendRequest,
+    Tick,
+)
 from oadr_core.model import (
     CreatedEvent,
     CreatePartyRegistration,
@@ -39,26 +51,33 @@ _N = TypeVar("_N", bound=Notification)
 
 
 class World:
-    """One VTN and its clock. `notes` collects all notifications, `last` those of the last input."""
+    """One VTN and its clock. `notes` collects all notifications, `last` those of the last input; `pushed` what it
+    wants sent, `saved` the records that a store would have, after so many `saves`.
+    """
 
     def __init__(self, validate: Callable[[bytes], None], *, key: bytes = b"a key", **config: Any) -> None:
         config.setdefault("vtn_id", "VTN-1")
+        config.setdefault("identity", "insecure")
         self.session = VtnSession(VtnConfig(**config), key=key)
         self.elapsed = timedelta()
+        self.boot_s = 1000.0  # what the monotonic clock began with
         self.notes: list[Notification] = []
         self.last: list[Notification] = []
+        self.pushed: list[Output] = []
+        self.saved: dict[str, bytes | None] = {}
+        self.saves = 0
         self._validate = validate
         self._exchange = 0
 
     @property
     def now(self) -> Now:
-        return Now(1000 + self.elapsed.total_seconds(), START + self.elapsed)
+        return Now(self.boot_s + self.elapsed.total_seconds(), START + self.elapsed)
 
     def sleep(self, span: timedelta) -> None:
         """Let time pass; timers are served on the way, each at its time."""
         end = self.elapsed + span
         while (timer := self.session.next_timer(self.now)) is not None:
-            until = max(self.elapsed, timedelta(seconds=timer - 1000))
+            until = max(self.elapsed, timedelta(microseconds=ceil((timer - self.boot_s) * 1e6)))
             if until > end:
                 break
             self.elapsed = until
@@ -69,22 +88,43 @@ class World:
 
     def tell(self, something: Input) -> list[Notification]:
         """Hand in a command or a tick; the notifications come back."""
-        outputs = self.session.handle(something, self.now)
-        self.last = [output for output in outputs if isinstance(output, Notification)]
-        assert len(self.last) == len(outputs)
-        self.notes += self.last
+        self._take(self.handle(something))
         return self.last
+
+    def handle(self, something: Input) -> tuple[Output, ...]:
+        """Hand anything in; what is to be saved is kept, the rest comes back."""
+        outputs = self.session.handle(something, self.now)
+        if outputs and isinstance(outputs[0], SaveState):
+            self.saves += 1
+            for record in outputs[0].records:
+                self.saved[record.key] = record.data()
+            outputs = outputs[1:]
+        assert not any(isinstance(output, SaveState) for output in outputs)
+        return outputs
+
+    def restart(self) -> None:
+        """Kill the VTN, and start another one from what was saved."""
+        records = {key: data for key, data in self.saved.items() if data is not None}
+        self.session = VtnSession.restore(self.session.config, records)
+
+    def _take(self, outputs: Iterable[Output]) -> None:
+        self.last = []
+        for output in outputs:
+            if isinstance(output, Notification):
+                self.last.append(output)
+            else:
+                assert isinstance(output, (SendRequest, AbandonExchange))
+                self.pushed.append(output)
+        self.notes += self.last
 
     def arrive(self, service: str, data: bytes, *, fingerprint: str | None = None) -> SendReply:
         """Hand in the bytes of a request; the reply comes back."""
         self._exchange += 1
         request = RequestArrived(exchange=self._exchange, service=service, data=data, fingerprint=fingerprint)
-        reply, *others = self.session.handle(request, self.now)
+        reply, *others = self.handle(request)
         assert isinstance(reply, SendReply)
         assert reply.exchange == self._exchange
-        assert not any(isinstance(output, SendReply) for output in others)
-        self.last = [output for output in others if isinstance(output, Notification)]
-        self.notes += self.last
+        self._take(others)
         if reply.data:
             self._validate(reply.data)
             assert reply.payload == decode(reply.data, strict=True).payload

@@ -1,9 +1,10 @@
 """OpenLEADR as a VEN, driven and watched over JSON lines. Runs in the peer's environment.
 
-    python openleadr_ven.py VTN_URL VEN_NAME
+    python openleadr_ven.py VTN_URL VEN_NAME [CERT KEY AUTHORITIES VTN_FINGERPRINT]
 
-It offers one voltage report and opts in to everything. Commands: `stop`. Observations: `ready`, `registered`,
-`sampled`, `event`, `event_updated`, and `received` for every message of the VTN.
+Given the files of its certificate, its key and the authorities, it uses mutual TLS and signs; it believes only messages
+that the VTN with that fingerprint has signed. It offers one voltage report and opts in to everything. Commands: `stop`.
+Observations: `ready`, `registered`, `sampled`, `event`, `event_updated`, and `received` for every message of the VTN.
 """
 
 from __future__ import annotations
@@ -39,9 +40,10 @@ def on_message(message: str, payload: dict[str, Any]) -> None:
     observe("received", message=message, payload=payload)
 
 
-async def main(vtn_url: str, ven_name: str) -> None:
+async def main(vtn_url: str, ven_name: str, *security: str) -> None:
     enable_default_logging(level=logging.INFO)
-    client = OpenADRClient(ven_name=ven_name, vtn_url=vtn_url)
+    options = dict(zip(("cert", "key", "ca_file", "vtn_fingerprint"), security, strict=bool(security)))
+    client = OpenADRClient(ven_name=ven_name, vtn_url=vtn_url, show_fingerprint=False, **options)
     client.add_report(
         callback=sample,
         resource_id="device001",

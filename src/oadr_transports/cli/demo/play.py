@@ -60,6 +60,7 @@ async def play(story: Story, *, port: int = 0) -> None:
     """
     vtn = Vtn(
         vtn_id=VTN_ID,
+        identity="insecure",  # two ends in one process
         requested_poll_freq=POLL,
         reports=ReportPolicy(granularity=SAMPLE, report_back_duration=REPORT_BACK),
         transcript=story.message,

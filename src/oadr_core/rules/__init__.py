@@ -1,0 +1,1 @@
+"""What the conformance rules fix as data, for both roles."""
