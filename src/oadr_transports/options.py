@@ -71,7 +71,7 @@ def checked_files(cert: Any, key: Any, ca_file: Any) -> dict[str, str | None]:
 def _existing(path: Any, name: str) -> str:
     text = path_of(path, name)
     if not is_file(text):
-        raise FileNotFoundError(f"{name}: there is no file {shown(text)}")
+        raise FileNotFoundError(f"{name}: there is no file {text!r}")
     return text
 
 

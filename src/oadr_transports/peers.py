@@ -130,6 +130,9 @@ def _rfc9440(value: str) -> str:
 
 
 def _escaped_pem(value: str) -> str:
+    """PEM, percent-encoded. A comma is what joins copies of a header, of which the first may be the client's own."""
+    if "," in value or ";" in value:
+        raise ValueError("there is more than one value: let the proxy set the header, not append to it")
     pem = unquote_to_bytes(value)
     if b"-----BEGIN " not in pem:
         raise ValueError("PEM, percent-encoded, is expected")

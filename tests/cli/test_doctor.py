@@ -30,6 +30,20 @@ def test_all_is_well(pki: Pki, capsys: pytest.CaptureFixture[str]) -> None:
     assert "failed" not in said
 
 
+def test_the_passphrase_belongs_to_what_comes_next(
+    pki: Pki, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = tmp_path / "my secret"
+    secret.write_text("open sesame\n")
+    ven = pki.party("locked")
+    locked = tmp_path / "locked.key"
+    locked.write_bytes(with_passphrase(ven.key.read_bytes(), b"open sesame"))
+    with serving(answering_with(WELCOME), tls_server(pki.party("vtn"), ca=pki.ca())) as port:
+        files = ["--cert", str(ven.cert), "--key", str(locked), "--ca", str(pki.ca()), "--passphrase-file", str(secret)]
+        assert run(["doctor", f"https://{HOST}:{port}{PATH}", *files]) == 0
+    assert join(files) in capsys.readouterr().out
+
+
 def test_the_first_thing_that_fails(pki: Pki, capsys: pytest.CaptureFixture[str]) -> None:
     old = pki.party("vtn", now=NOW - timedelta(days=30), days=10)
     with serving(answering_with(WELCOME), tls_server(old)) as port:

@@ -24,6 +24,7 @@ from oadr_transports import OpenADRClient, Refuse, Vtn
 from oadr_transports.opting import OptError
 from tests.pki import Pki
 from tests.running import running
+from tests.transports.scripted_vtn import ScriptedVtn, envelope, response
 
 DEADLINE_S = 20.0
 
@@ -70,7 +71,8 @@ async def until(true: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def world(**options: Any) -> AsyncIterator[World]:
-    vtn = Vtn(vtn_id="VTN", requested_poll_freq=timedelta(seconds=1), **{"identity": "insecure", **options})
+    usual = {"requested_poll_freq": timedelta(seconds=1), "identity": "insecure"}
+    vtn = Vtn(vtn_id="VTN", **{**usual, **options})
     async with vtn.running(), vtn.serve() as server, anyio.create_task_group() as tasks:
         found = World(vtn, server.url)
         tasks.start_soon(found.watch)
@@ -193,16 +195,21 @@ async def test_opt_to_an_event_reaches_the_vtn() -> None:
 
 
 async def test_refused_opt_raises_with_its_code() -> None:
-    async with world() as their:
-        client = client_of(their)
+    refusal = envelope(
+        f'<oadr:oadrCreatedOpt ei:schemaVersion="2.0b">{response("", "462", "whose?")}<ei:optID>o</ei:optID>'
+        "</oadr:oadrCreatedOpt>"
+    )
+    with ScriptedVtn() as vtn:
+        vtn.script("oadrCreateOpt", refusal)
+        client = OpenADRClient(ven_name="v", vtn_url=vtn.url, allow_jitter=False)
+        client.add_handler("on_event", opt_in)
         async with running(client):
             await until(lambda: client.registration is not None)
-            their.publish("e", seconds=600)
-            await their.seen(OptReceived)
-            their.vtn.modify_event("e", priority=1)  # the VEN does not know yet
-            with pytest.raises(OptError) as caught:
-                await client.create_opt("optOut", event_id="e")
-    assert caught.value.code == "450"
+            with pytest.raises(OptError, match=r"462 whose\?") as caught:
+                await client.create_opt(
+                    "optOut", schedule=[(datetime(2030, 1, 1, tzinfo=UTC), timedelta(hours=4))], opt_id="o"
+                )
+    assert (caught.value.code, caught.value.opt_id) == ("462", "o")
 
 
 def test_opts_and_options_say_what_they_expect() -> None:

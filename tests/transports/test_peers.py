@@ -193,6 +193,13 @@ def test_header_that_cannot_be_read_is_403(name: str, value: str) -> None:
     assert caught.value.text
 
 
+@pytest.mark.parametrize("between", [",", ", ", ";"])
+def test_copies_that_a_proxy_has_joined_are_403(ven: Party, other: Party, between: str) -> None:
+    both = between.join((quote(pem(other), safe=""), quote(pem(ven), safe="")))
+    with pytest.raises(Refused, match="more than one value"):
+        Peers([PROXY], NGINX).fingerprint(scope(PROXY, (NGINX, both)))
+
+
 def test_chain_after_the_certificate_does_not_matter(ven: Party, other: Party) -> None:
     both = quote(pem(ven) + pem(other), safe="")
     assert Peers([PROXY], NGINX).fingerprint(scope(PROXY, (NGINX, both))) == ven.fingerprint

@@ -80,8 +80,8 @@ def group(
     return tuple(dict.fromkeys(command.ven_ids))
 
 
-def overlapping(entry: EventEntry, book: EventBook) -> tuple[str, ...]:
-    """The events that overlap this one for the same VENs in the same program (R18)."""
+def overlapping(entry: EventEntry, book: EventBook, now: Now) -> tuple[str, ...]:
+    """The events that overlap this one for the same VENs in the same program (R18), but for those that are over."""
     if entry.cancelled:
         return ()
     context = normal(entry.event.event_descriptor.market_context)
@@ -94,6 +94,7 @@ def overlapping(entry: EventEntry, book: EventBook) -> tuple[str, ...]:
         for other in others.values()
         if other.event_id != entry.event_id
         and not other.cancelled
+        and not other.is_gone(now.wall)
         and normal(other.event.event_descriptor.market_context) == context
         and _begins_before_end(entry, other)
         and _begins_before_end(other, entry)

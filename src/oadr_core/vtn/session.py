@@ -335,7 +335,7 @@ class VtnSession:
             notes.append(EventPublished(event_id=entry.event_id, modification_number=entry.modification_number))
         if before is None or before.status is not entry.status:
             notes.append(EventStatusChanged(event_id=entry.event_id, status=entry.status))
-        if others := publish.overlapping(entry, self._book):
+        if others := publish.overlapping(entry, self._book, now):
             notes.append(EventsOverlap(event_id=entry.event_id, others=others))
         return tuple(notes)
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import attrs
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -523,5 +523,11 @@ def records_of(session: VenSession) -> list[tuple[str, Any]]:
     return [(record.key, record.data()) for record in everything(HEAD, session.state)]
 
 
-VenMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+# Not shrunk, for that takes minutes: who has to understand a failure adds Phase.shrink.
+VenMachine.TestCase.settings = settings(
+    max_examples=100,
+    stateful_step_count=40,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
 TestVenMachine = VenMachine.TestCase

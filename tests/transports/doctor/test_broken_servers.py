@@ -183,6 +183,12 @@ def test_url(url: str, expected: Finding) -> None:
     assert finding(seen) is expected
 
 
+def test_port_0_is_not_the_usual_one() -> None:
+    seen = examine(Options(url="https://127.0.0.1:0/"))
+    assert "port 0" in text(seen, Step.URL)
+    assert finding(seen) is Finding.CONNECTION_REFUSED
+
+
 def test_key_of_another_certificate(pki: Pki) -> None:
     one, other = pki.party("one"), pki.party("other")
     for scheme in ("http", "https"):
@@ -606,6 +612,13 @@ def test_answer_in_chunks() -> None:
         seen = visit(port, scheme="http")
     assert finding(seen) is None
     assert "R53" in text(seen, Step.HTTP)
+
+
+def test_clock_that_was_never_set() -> None:
+    with serving(answering_with(WELCOME, clock=timedelta(days=-9460))) as port:
+        seen = visit(port, scheme="http")
+    assert finding(seen) is Finding.CLOCK_BEHIND
+    assert "9460 days" in what(seen)
 
 
 @pytest.mark.parametrize("hours", [1, -1])
