@@ -10,6 +10,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
+from typing import Final
 
 from oadr_core import DEFAULT_LIMITS, LocalError
 from oadr_core.engine import Input, Output, RequestArrived, SendReply
@@ -19,6 +20,8 @@ from oadr_core.security.fingerprints import matches
 from .asgi import Refused, Scope, VtnApp
 from .log import logger
 from .peers import certificate_of
+
+PLAIN: Final = "INSECURE: this VEN is pushed to over plain HTTP, and whoever reaches it can say to be the VTN"
 
 
 class Endpoint:
@@ -67,4 +70,6 @@ class Endpoint:
         host, port = at
         async with serve(self.app, host=host, port=port, tls=tls) as server:
             logger.info("this VEN listens at %s", server.url)
+            if tls is None:
+                logger.warning(PLAIN)
             yield server.port

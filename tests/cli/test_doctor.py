@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from shlex import join
 
 import pytest
 
@@ -36,8 +37,7 @@ def test_the_passphrase_belongs_to_what_comes_next(
     secret = tmp_path / "my secret"
     secret.write_text("open sesame\n")
     ven = pki.party("locked")
-    locked = tmp_path / "locked.key"
-    locked.write_bytes(with_passphrase(ven.key.read_bytes(), b"open sesame"))
+    locked = ven.protected(b"open sesame")
     with serving(answering_with(WELCOME), tls_server(pki.party("vtn"), ca=pki.ca())) as port:
         files = ["--cert", str(ven.cert), "--key", str(locked), "--ca", str(pki.ca()), "--passphrase-file", str(secret)]
         assert run(["doctor", f"https://{HOST}:{port}{PATH}", *files]) == 0
