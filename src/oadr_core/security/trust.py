@@ -109,7 +109,7 @@ def _load(der: bytes) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(der)
         certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, Warning) as error:  # where warnings are errors
         raise CertificateUnreadable(f"not an X.509 certificate: {error}", path="ds:X509Certificate") from None
     return certificate
 

@@ -88,7 +88,7 @@ def _owner(der: bytes | None) -> tuple[str | None, str | None]:
         certificate = x509.load_der_x509_certificate(der)
         subject = clean(certificate.subject.rfc4514_string())
         valid = f"{utc(certificate.not_valid_before_utc)} to {utc(certificate.not_valid_after_utc)}"
-    except ValueError:
+    except (ValueError, Warning):  # where warnings are errors
         return None, None
     return subject, valid
 

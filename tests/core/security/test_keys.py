@@ -63,6 +63,14 @@ def test_certificates_that_are_none() -> None:
     refused(f.forge(key_info=f.key_info(*(50 * ["rsa"]))), s.CertificateUnreadable)
 
 
+@pytest.mark.filterwarnings("error")
+def test_certificate_that_the_library_warns_of_is_none_where_warnings_are_errors() -> None:
+    raw = der(certificate("rsa"))
+    serial = raw.index(b"\xa0\x03\x02\x01\x02\x02") + 7  # behind the version, and its own tag and length
+    damaged = raw[:serial] + bytes([raw[serial] | 0x80]) + raw[serial + 1 :]
+    refused(f.forge(key_info=f.key_info_of(damaged)), s.CertificateUnreadable)
+
+
 def test_other_ways_to_name_a_key_are_not_followed() -> None:
     made = certificate("rsa")
     encoded = base64.b64encode(der(made)).decode()
