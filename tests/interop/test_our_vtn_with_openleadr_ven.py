@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -12,7 +13,7 @@ import pytest
 
 from oadr_transports import Vtn
 from tests.interop.peer_process import Peer, message
-from tests.observations import Observations
+from tests.observations import Observation, Observations
 
 pytestmark = pytest.mark.interop
 
@@ -130,3 +131,69 @@ async def test_event_for_one_ven_is_not_shown_to_another(
             await first.seen("event", lambda seen: seen["event"]["event_descriptor"]["event_id"] == for_first)
             await first.seen("event", lambda seen: seen["event"]["event_descriptor"]["event_id"] == for_all)
             assert len(second.all("event")) == 1
+
+
+def _version(name: str, number: int) -> Callable[[Observation], bool]:
+    def is_it(seen: Observation) -> bool:
+        descriptor = seen["event"]["event_descriptor"]
+        return (descriptor["event_id"], descriptor["modification_number"]) == (name, number)
+
+    return is_it
+
+
+def _opt_in(name: str, number: int) -> Callable[[Observation], bool]:
+    def is_it(seen: Observation) -> bool:
+        note = seen["note"]
+        return (note.event_id, note.modification_number, note.opt_type) == (name, number, "optIn")
+
+    return is_it
+
+
+async def test_events_change_while_one_is_active_and_the_vtn_restarts(
+    start_peer_ven: Callable[[str, str], AbstractContextManager[Peer]], tmp_path: Path
+) -> None:
+    """What the peer saw and said before the restart is still known after it, and nothing is delivered anew."""
+    options: dict[str, Any] = {
+        "identity": "insecure",
+        "requested_poll_freq": timedelta(seconds=1),
+        "state": tmp_path / "vtn.db",
+    }
+    now = datetime.now(UTC).replace(microsecond=0)
+    starts = {"running": now, "next": now + 2 * INTERVAL, "later": now + 9 * INTERVAL}
+    async with AsyncExitStack() as peers:
+        with Vtn(vtn_id="VTN-1", **options) as vtn:
+            async with vtn.serve(host="127.0.0.1", port=0) as server, noted(vtn) as ours:
+                port = server.port
+                ven = peers.enter_context(start_peer_ven(server.url, "PeerVEN"))
+                ven_id = (await ours.seen("VenRegistered"))["note"].ven_id
+                for name, start in starts.items():
+                    vtn.publish_event(
+                        event_id=name,
+                        signal_name="ELECTRICITY_PRICE",
+                        signal_type="price",
+                        dtstart=start,
+                        intervals=[(INTERVAL, price) for price in PRICES],
+                        market_context="http://example.com/prices",
+                    )
+                for name in starts:
+                    await ven.seen("event", _version(name, 0))
+                    await ours.seen("OptReceived", _opt_in(name, 0))
+                assert vtn.modify_event("running", intervals=[(INTERVAL, 0.1), (INTERVAL, 0.9)]) == 1
+                await ven.seen("event_updated", _version("running", 1))
+                await ours.seen("OptReceived", _opt_in("running", 1))
+                vtn.cancel_event("next")
+                await ven.seen("event_updated", _version("next", 1))
+                await ours.seen("OptReceived", _opt_in("next", 1))
+        with Vtn(vtn_id="VTN-1", **options) as vtn:
+            assert [*vtn.vens] == [ven_id]
+            assert {name: vtn.opts(name)[ven_id].opt_type for name in ("running", "later")} == {
+                "running": "optIn",
+                "later": "optIn",
+            }
+            async with vtn.serve(host="127.0.0.1", port=port), noted(vtn) as ours:
+                assert vtn.modify_event("later", priority=1) == 1
+                await ven.seen("event_updated", _version("later", 1))
+                await ours.seen("OptReceived", _opt_in("later", 1))
+                assert not ours.all("VenRegistered")
+        assert [seen["event"]["event_descriptor"]["event_id"] for seen in ven.all("event")] == [*starts]
+        assert len(ven.all("event_updated")) == 3  # running, next, later
