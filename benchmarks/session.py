@@ -115,7 +115,7 @@ def vtn_of(vens: int, others_events: int = 0) -> Callable[[], None]:
         message = CreatePartyRegistration(request_id="r", oadr_ven_name=f"v{number}", oadr_http_pull_model=True)
         arrived = RequestArrived(exchange=1, service="EiRegisterParty", payload=message)
         [reply] = [one for one in session.handle(arrived, now) if isinstance(one, SendReply)]
-        ids.append(reply.payload.ven_id)  # type: ignore[union-attr]
+        ids.append(reply.payload.ven_id)
     mine = ids[vens // 2]
     for number in range(3 + others_events):
         ven_ids = (mine,) if number < 3 else (ids[number % 100],)
@@ -184,7 +184,7 @@ def _traced() -> int:
 
 def _vtn_config() -> VtnConfig:
     limits = VtnLimits(vens=2 * MANY, events=2 * EVENTS)
-    return VtnConfig(vtn_id="VTN-1", identity="insecure", limits=limits, resend_after=timedelta(hours=10))  # type: ignore[arg-type]
+    return VtnConfig(vtn_id="VTN-1", identity="insecure", limits=limits, resend_after=timedelta(hours=10))
 
 
 def _event(number: int) -> Any:
@@ -207,7 +207,7 @@ def _offer() -> ReportOffer:
                 ReportDescription(
                     r_id="voltage",
                     report_type=ReportType.USAGE,
-                    item_base=Voltage(si_scale_code="none"),  # type: ignore[arg-type]
+                    item_base=Voltage(si_scale_code="none"),
                     reading_type=ReadingType.DIRECT_READ,
                     oadr_sampling_rate=SamplingRate(
                         oadr_min_period=Duration(seconds=3600), oadr_max_period=Duration(seconds=3600)

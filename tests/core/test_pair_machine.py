@@ -62,7 +62,7 @@ class PairMachine(RuleBasedStateMachine):
             event_id=event_id,
             start_after=window * MINUTE or None,
         )
-        self.pair.to_vtn(PublishEvent(event=event, response_required="always" if always else "never"))  # type: ignore[arg-type]
+        self.pair.to_vtn(PublishEvent(event=event, response_required="always" if always else "never"))
         return event_id
 
     @rule(event_id=events, priority=st.integers(1, 1000))

@@ -221,7 +221,7 @@ def test_opts_and_options_say_what_they_expect() -> None:
         ({"push_listen": ("", 0)}, "push_url"),
     ):
         with pytest.raises(LocalError, match=words):
-            OpenADRClient(ven_name="v", vtn_url="http://vtn.example", **options)  # type: ignore[arg-type]
+            OpenADRClient(ven_name="v", vtn_url="http://vtn.example", **options)
 
 
 @pytest.mark.rule("R37")

@@ -49,7 +49,7 @@ class Kit:
         self.authority.cert_pem.write_to_path(str(self.ca_file))
 
     def issue(self, name: str, kind: str = "ECDSA", host: str = HOST, **settings: object) -> Files:
-        issued = self.authority.issue_cert(host, key_type=trustme.KeyType[kind], **settings)  # type: ignore[arg-type]
+        issued = self.authority.issue_cert(host, key_type=trustme.KeyType[kind], **settings)
         files = Files(
             self.folder / f"{name}.pem", self.folder / f"{name}.key", fingerprint(issued.cert_chain_pems[0].bytes())
         )
@@ -329,7 +329,7 @@ def complaint(file: Path, argument: str, **arguments: object) -> str:
     texts = set()
     for context in (client_context, server_context):
         with pytest.raises(LocalError) as caught:
-            context(**arguments)  # type: ignore[operator]
+            context(**arguments)
         assert repr(str(file)) in str(caught.value)
         assert caught.value.path == argument
         texts.add(str(caught.value))

@@ -238,7 +238,7 @@ async def test_logged_values_are_escaped(vtn: Vtn, caplog: pytest.LogCaptureFixt
 
 async def test_other_protocols_are_refused(vtn: Vtn) -> None:
     with pytest.raises(RuntimeError, match="websocket"):
-        await vtn.app({"type": "websocket"}, None, None)  # type: ignore[arg-type]
+        await vtn.app({"type": "websocket"}, None, None)
 
 
 async def test_lifespan_runs_the_timers(vtn: Vtn) -> None:

@@ -189,7 +189,7 @@ async def test_slow_reader_loses_the_oldest_with_a_warning(vtn: Vtn, caplog: pyt
             for _ in range(3):
                 last = publish(vtn)
     assert notes.lost == 6  # three events, each with its status, and two overlaps; two fit
-    assert [note.event_id async for note in notes] == [last, last]  # type: ignore[attr-defined]
+    assert [note.event_id async for note in notes] == [last, last]
     assert len([record for record in caplog.records if "too slow" in record.getMessage()]) == 3
 
 

@@ -143,13 +143,13 @@ async def test_vtn_goes_on_where_it_was(tmp_path: Path) -> None:
     with Vtn(vtn_id="VTN-1", identity="insecure", state=path) as vtn:
         async with client_of(vtn) as client:
             reply = decode((await client.post("/EiRegisterParty", content=REGISTER)).content).payload
-        vtn.set_group("g", [reply.ven_id])  # type: ignore[attr-defined]
+        vtn.set_group("g", [reply.ven_id])
         before = vtn.vens
     with Vtn(vtn_id="VTN-1", identity="insecure", state=str(path)) as vtn:
         assert vtn.vens == before
         assert set(vtn.groups) == {"g"}
         async with client_of(vtn) as client:
-            poll = encode(Poll(ven_id=reply.ven_id))  # type: ignore[attr-defined]
+            poll = encode(Poll(ven_id=reply.ven_id))
             assert (await client.post("/OadrPoll", content=poll)).status_code == 200
 
 

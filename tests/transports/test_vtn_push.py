@@ -13,19 +13,22 @@ import httpx2
 import pytest
 
 from oadr_core import decode, encode
-from oadr_core.engine import SendReply, Trouble
+from oadr_core.engine import ExchangeFailed, SendReply, SendRequest, Trouble
 from oadr_core.model import (
     CreatePartyRegistration,
     DistributeEvent,
     EiResponse,
     Payload,
+    Poll,
     RegisteredReport,
     RegisterReport,
+    ServiceName,
 )
 from oadr_transports import Vtn
 from oadr_transports.asgi import VtnApp
 from oadr_transports.server import serve
 from oadr_transports.tls import client_context, server_context
+from oadr_transports.vtn_push import pushing
 from tests.pki import Party, Pki
 
 
@@ -75,7 +78,7 @@ async def register(url: str, address: str, tls: ssl.SSLContext | bool = True) ->
         reply = await client.post(
             f"{url}/EiRegisterParty", content=encode(message), headers={"Content-Type": "application/xml"}
         )
-    ven_id = decode(reply.content).payload.ven_id  # type: ignore[attr-defined]
+    ven_id = decode(reply.content).payload.ven_id
     assert isinstance(ven_id, str)
     return ven_id
 
@@ -150,3 +153,24 @@ async def test_push_goes_to_the_ven_that_has_registered_and_to_nobody_else(tmp_p
                     if isinstance(note, Trouble):
                         break
         assert not other.seen, "another certificate of the same authority is not that of the VEN"
+
+
+@pytest.mark.parametrize("scheme", ["https", "HTTPS"])
+async def test_tls_does_not_depend_on_the_letters_of_the_scheme(scheme: str) -> None:
+    asked: list[str | None] = []
+
+    def context_for(fingerprint: str | None) -> ssl.SSLContext:
+        asked.append(fingerprint)
+        return client_context()
+
+    request = SendRequest(
+        exchange=1,
+        service=ServiceName.EI_EVENT,
+        payload=Poll(ven_id="v"),
+        data=b"<a/>",
+        timeout_s=5.0,
+        url=f"{scheme}://127.0.0.1:9/EiEvent",
+        fingerprint="AA:BB",
+    )
+    assert isinstance(await pushing(context_for)(request), ExchangeFailed)
+    assert asked == ["AA:BB"]

@@ -149,7 +149,7 @@ def test_every_complaint_has_words() -> None:
 
 def test_style_is_an_enumeration() -> None:
     with pytest.raises(ValueError, match="elsewhere"):
-        Signer.from_pem(pem(certificate("ec")), key_bytes("ec"), style="#elsewhere")  # type: ignore[arg-type]
+        Signer.from_pem(pem(certificate("ec")), key_bytes("ec"), style="#elsewhere")
     assert Signer.from_pem(pem(certificate("ec")), key_bytes("ec")).style is Style.OBJECT
 
 

@@ -147,7 +147,7 @@ def test_no_reply_within_the_timeout_gives_the_exchange_up() -> None:
 def test_useless_reply_to_a_poll_is_told_in_one_line_and_the_session_goes_on(
     bench: Bench, reply: dict[str, object], words: str
 ) -> None:
-    bench.put(ReplyArrived(exchange=bench.pending.exchange, **reply))  # type: ignore[arg-type]
+    bench.put(ReplyArrived(exchange=bench.pending.exchange, **reply))
     [trouble] = bench.heard(Trouble)
     assert words in trouble.text
     assert "oadrPoll" in trouble.text

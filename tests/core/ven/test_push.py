@@ -181,4 +181,4 @@ def test_flood_of_requests_is_told_to_wait(bench: Bench) -> None:
 
 def test_what_is_no_message_is_the_adapters_mistake(bench: Bench) -> None:
     with pytest.raises(LocalError, match="a message is expected"):
-        bench.put(RequestArrived(exchange=1, service="EiEvent", payload="text"))  # type: ignore[arg-type]
+        bench.put(RequestArrived(exchange=1, service="EiEvent", payload="text"))

@@ -105,7 +105,7 @@ def test_query_that_fails_does_not_keep_from_registering() -> None:
 def test_refusal_is_told_and_tried_again_later(answer: object) -> None:
     bench = Bench(registration_retry=timedelta(minutes=2))
     bench.put(Register())
-    bench.answer(answer)  # type: ignore[arg-type]
+    bench.answer(answer)
     [told] = bench.heard(RegistrationRefused)
     assert told.retry_s == 120
     assert bench.idle

@@ -400,7 +400,7 @@ def test_reading_that_is_no_number_is_refused_and_changes_nothing(bench: Bench, 
             ProvideReport(
                 report_request_id="req-1",
                 at=due.at,
-                readings=(Reading(r_id="r1", value=value),),  # type: ignore[arg-type]
+                readings=(Reading(r_id="r1", value=value),),
             )
         )
     assert bench.session.state is before

@@ -154,7 +154,7 @@ def test_report_goes_on_with_the_values_that_it_has(bench: Bench) -> None:
         if not after.idle and not isinstance(after.pending.payload, UpdateReport):
             after.answer(nothing())
     [report] = after.expect(UpdateReport).oadr_report
-    found = [each.stream_payload_base[0].payload_base for each in report.intervals]  # type: ignore[union-attr]
+    found = [each.stream_payload_base[0].payload_base for each in report.intervals]
     assert found == [1.0, 1.0, 2.0]
 
 

@@ -42,7 +42,7 @@ def ven(world: World) -> Ven:
 
 
 def modify(world: World, event_id: str, **changes: object) -> None:
-    event = change_event(world.session.events[event_id].event, **changes)  # type: ignore[arg-type]
+    event = change_event(world.session.events[event_id].event, **changes)
     world.tell(ModifyEvent(event=event))
 
 
@@ -397,7 +397,7 @@ def test_unknown_event_is_452_and_wrong_version_450(world: World, ven: Ven) -> N
     message = ven.poll()
     [event] = message.oadr_event
     wrong_number = ven.created(ven.opt("x", event, number=7))
-    assert (wrong_number.ei_response.response_code, world.last[0].code) == ("450", "450")  # type: ignore[attr-defined]
+    assert (wrong_number.ei_response.response_code, world.last[0].code) == ("450", "450")
     assert not world.said(OptReceived)
     world.sleep(2 * MINUTE)
     assert descriptors(ven.poll()) == [(event_id, 0, "far")]

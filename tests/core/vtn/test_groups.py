@@ -34,7 +34,7 @@ def publish(world: World, *groups: str, ven_ids: tuple[str, ...] | None = None) 
         market_context="urn:m",
     )
     [published, *_] = world.tell(PublishEvent(event=event, groups=groups, ven_ids=ven_ids))
-    return str(published.event_id)  # type: ignore[attr-defined]
+    return str(published.event_id)
 
 
 def test_event_for_groups_is_for_their_members(world: World) -> None:

@@ -180,7 +180,7 @@ class Attack:
             market_context="urn:m",
         )
         required = "always" if always else "never"
-        command = PublishEvent(event=event, response_required=required)  # type: ignore[arg-type]
+        command = PublishEvent(event=event, response_required=required)
         self.outputs.append(self.session.handle(command, self.now))
 
     def check_limits(self) -> None:

@@ -81,7 +81,7 @@ from tests.core.vtn.test_opts import PERIOD
 from tests.core.vtn.world import MINUTE, START
 from tests.strategies import payloads
 
-CONFIG = VtnConfig(vtn_id="VTN-1", identity="insecure")  # type: ignore[arg-type]
+CONFIG = VtnConfig(vtn_id="VTN-1", identity="insecure")
 NEVER_TRIES, RESEND_S = CONFIG.never_tries, CONFIG.resend_s
 NAMES = st.sampled_from("aaabbc")
 OPTS = st.sampled_from([OptType.OPT_IN, OptType.OPT_OUT])
@@ -519,7 +519,7 @@ class VtnMachine(RuleBasedStateMachine):
             start_after=window * MINUTE or None,
             ramp_up=ramp_up and ramp_up * MINUTE,
         )
-        command = PublishEvent(event=content, ven_ids=ven_ids, response_required="always" if always else "never")  # type: ignore[arg-type]
+        command = PublishEvent(event=content, ven_ids=ven_ids, response_required="always" if always else "never")
         number = len(self.book) if not self.book else max(event.number for event in self.book.values()) + 1
         model = Event(
             number=number,

@@ -114,7 +114,7 @@ def at(seconds: float) -> Now:
 
 
 def typed(session: VtnSession, payload: object, service: str) -> SendReply:
-    request = RequestArrived(exchange=1, service=service, payload=payload)  # type: ignore[arg-type]
+    request = RequestArrived(exchange=1, service=service, payload=payload)
     [reply] = [output for output in session.handle(request, at(0)) if isinstance(output, SendReply)]
     return reply
 
@@ -137,7 +137,7 @@ def test_same_inputs_and_key_give_the_same_bytes() -> None:
             market_context="urn:m",
         )
         published = session.handle(PublishEvent(event=event), at(1))
-        polled = typed(session, Poll(ven_id=registered.ven_id), "OadrPoll")  # type: ignore[union-attr]
+        polled = typed(session, Poll(ven_id=registered.ven_id), "OadrPoll")
         return [registered, published, polled]
 
     assert run(b"a") == run(b"a")

@@ -70,10 +70,10 @@ def with_properties(base: EiEvent, **changes: Any) -> EiEvent:
 
 def with_baseline(base: EiEvent, *, uid: str = "0", seconds: int = 600) -> EiEvent:
     payload = SignalPayload(payload_base=1.0)
-    interval = Interval(duration=timedelta(minutes=10), uid=uid, stream_payload_base=(payload,))  # type: ignore[arg-type]
+    interval = Interval(duration=timedelta(minutes=10), uid=uid, stream_payload_base=(payload,))
     baseline = EiEventBaseline(
         dtstart=START + HOUR,
-        duration=timedelta(seconds=seconds),  # type: ignore[arg-type]
+        duration=timedelta(seconds=seconds),
         intervals=(interval,),
         baseline_id="b",
         baseline_name="b",
@@ -163,7 +163,7 @@ def test_what_the_book_supplies(world: World) -> None:
         intervals=tuple(evolve(one, uid=None) for one in bare.ei_event_signals.ei_event_signal[0].intervals),
     )
     [published, *_] = world.tell(PublishEvent(event=bare))
-    kept = world.session.events[published.event_id].event  # type: ignore[attr-defined]
+    kept = world.session.events[published.event_id].event
     assert kept.ei_active_period.properties.x_ei_notification is not None
     assert kept.ei_active_period.properties.dtstart == START + HOUR
     assert [one.uid for one in kept.ei_event_signals.ei_event_signal[0].intervals] == ["0", "1"]

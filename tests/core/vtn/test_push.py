@@ -407,7 +407,7 @@ def test_policy_for_the_unknown(make_world: WorldMaker) -> None:
     assert isinstance(invited, RequestReregistration)
     assert invited.ven_id == "gone"
     assert not world.session.vens
-    assert VtnConfig(vtn_id="v", unknown_vens="invite").unknown_vens is UnknownVens.INVITE  # type: ignore[arg-type]
+    assert VtnConfig(vtn_id="v", unknown_vens="invite").unknown_vens is UnknownVens.INVITE
 
 
 def test_report_requests_are_pushed_and_confirmed_in_the_reply(world: World) -> None:

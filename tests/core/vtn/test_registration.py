@@ -335,7 +335,7 @@ def test_limit_of_vens_refuses_new_ones_only(make_world: WorldMaker) -> None:
 )
 def test_wrong_configuration_names_the_field(field: str, value: object) -> None:
     with pytest.raises(LocalError, match=f"VtnConfig/{field}"):
-        VtnConfig(**{"vtn_id": "V", field: value})  # type: ignore[arg-type]
+        VtnConfig(**{"vtn_id": "V", field: value})
 
 
 def test_admission_of_nobody_in_particular_is_refused() -> None:

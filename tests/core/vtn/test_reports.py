@@ -69,7 +69,7 @@ def offer(
     """The metadata of a report with some data points."""
     rate = SamplingRate(oadr_min_period=Duration(seconds=shortest), oadr_max_period=Duration(seconds=longest))
     return Report(
-        duration=duration,  # type: ignore[arg-type]
+        duration=duration,
         oadr_report_description=tuple(
             ReportDescription(
                 r_id=r_id,
@@ -219,7 +219,7 @@ def test_policy_keeps_to_what_is_offered(
     make_world: WorldMaker, policy: dict[str, int], report: Report, expected: tuple[int, int]
 ) -> None:
     spans = {name: timedelta(seconds=value) for name, value in policy.items()}
-    world = make_world(reports=ReportPolicy(**spans))  # type: ignore[arg-type]
+    world = make_world(reports=ReportPolicy(**spans))
     [request] = offering(world, report).poll().oadr_report_request
     specifier = request.report_specifier
     assert (specifier.granularity.seconds, specifier.report_back_duration.seconds) == expected
@@ -329,14 +329,14 @@ def test_intervals_with_their_own_start_are_points_or_stretches(world: World) ->
             report_specifier_id="s",
             report_name=ReportName.TELEMETRY_USAGE,
             values=(
-                ReportValue(dtstart=START, duration=None, value=1.5, **a),  # type: ignore[arg-type]
-                ReportValue(dtstart=START, duration=None, value=2.5, **b),  # type: ignore[arg-type]
+                ReportValue(dtstart=START, duration=None, value=1.5, **a),
+                ReportValue(dtstart=START, duration=None, value=2.5, **b),
                 ReportValue(
                     dtstart=START + MINUTE,
                     duration=30 * SECOND,
                     value=3.0,
                     data_quality=DataQuality.QUALITY_GOOD_NON_SPECIFIC,
-                    **a,  # type: ignore[arg-type]
+                    **a,
                 ),
             ),
         )
@@ -519,7 +519,7 @@ def test_few_requests_that_were_taken_back_are_remembered(quiet: World) -> None:
     ven = offering(quiet, offer())
     for _ in range(40):
         [made] = quiet.tell(AskReport(ven_id=ven.ven_id, report_specifier_id="s"))
-        one = made.report_request_id  # type: ignore[attr-defined]
+        one = made.report_request_id
         ven.poll()
         confirm(quiet, ven, one)
         quiet.tell(StopReports(ven_id=ven.ven_id, report_request_ids=(one,)))
@@ -544,8 +544,8 @@ def test_refused_stop_is_told(quiet: World) -> None:
     ven = offering(quiet, offer())
     [made] = quiet.tell(AskReport(ven_id=ven.ven_id, report_specifier_id="s"))
     ven.poll()
-    confirm(quiet, ven, made.report_request_id)  # type: ignore[attr-defined]
-    quiet.tell(StopReports(ven_id=ven.ven_id, report_request_ids=(made.report_request_id,)))  # type: ignore[attr-defined]
+    confirm(quiet, ven, made.report_request_id)
+    quiet.tell(StopReports(ven_id=ven.ven_id, report_request_ids=(made.report_request_id,)))
     ven.poll()
     quiet.send(CanceledReport(ei_response=EiResponse(response_code="452"), ven_id=ven.ven_id))
     [trouble] = quiet.said(Trouble)

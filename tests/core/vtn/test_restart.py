@@ -189,7 +189,7 @@ def test_repeated_answer_saves_nothing(world: World) -> None:
 def test_state_of_another_vtn_is_refused(world: World) -> None:
     world.ven()
     with pytest.raises(LocalError, match="the state of the VTN 'VTN-1'"):
-        VtnSession.restore(VtnConfig(vtn_id="OTHER", identity="insecure"), world.session.snapshot())  # type: ignore[arg-type]
+        VtnSession.restore(VtnConfig(vtn_id="OTHER", identity="insecure"), world.session.snapshot())
 
 
 def test_damage_is_refused(world: World) -> None:

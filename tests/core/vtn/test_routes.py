@@ -93,7 +93,7 @@ def test_strangers_are_refused_in_the_fitting_message(kind: type[Payload], valid
     assert reply.payload is not None
     validate(reply.data)
     assert type(reply.payload) is FITTING.get(kind, Response)
-    code = reply.payload.ei_response.response_code  # type: ignore[attr-defined]
+    code = reply.payload.ei_response.response_code
     if kind in ONLY_A_VTN_SENDS:
         assert code == "459"
     elif route.who is Who.MEMBER:

@@ -160,9 +160,9 @@ class World:
             **details,
         }
         [published, *_] = self.tell(
-            PublishEvent(event=build_event(**details), ven_ids=ven_ids, response_required=response)  # type: ignore[arg-type]
+            PublishEvent(event=build_event(**details), ven_ids=ven_ids, response_required=response)
         )
-        event_id = published.event_id  # type: ignore[attr-defined]
+        event_id = published.event_id
         assert isinstance(event_id, str)
         return event_id
 

@@ -30,12 +30,12 @@ def odd(key: object, *extensions: x509.ExtensionType) -> x509.Certificate:
     """A self-signed certificate with this key and these extensions, and no other."""
     name = x509.Name([])
     builder = x509.CertificateBuilder(
-        name, name, key.public_key(), 1, NOW, NOW + timedelta(days=1)  # type: ignore[attr-defined]
+        name, name, key.public_key(), 1, NOW, NOW + timedelta(days=1)
     )
     for extension in extensions:
         builder = builder.add_extension(extension, critical=False)
     algorithm = None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
-    return builder.sign(key, algorithm)  # type: ignore[arg-type]
+    return builder.sign(key, algorithm)
 
 
 def test_facts() -> None:

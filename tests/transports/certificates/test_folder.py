@@ -18,7 +18,7 @@ NOW = datetime.now(UTC)
 
 
 def kit(folder: Path, *vens: str, **settings: object) -> Kit:
-    return make_kit(folder, vens=vens or ("ven1",), now=NOW, **settings)  # type: ignore[arg-type]
+    return make_kit(folder, vens=vens or ("ven1",), now=NOW, **settings)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
