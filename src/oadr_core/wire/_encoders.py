@@ -11,13 +11,17 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from ..model import NAMESPACES
+from ..model import NAMESPACES, Interval
 from ..model.declare import Choice, FieldSpec, Kind, Opaque, Scalar, fields_of
 from . import opaque
 from ._compile import Source, alternatives
 from .convert import converters
+from .runs import RUNS
+from .writing import write_run
 
-Encoder = Callable[[Any], str]
+Encoder = Callable[[Any, list[str]], str]
+"""Takes an object, and a list to which it adds the text of each long run of intervals; a mark stands in its place."""
+AttributeWriter = Callable[[Any], str]
 
 
 @cache
@@ -28,7 +32,7 @@ def encoder(cls: type) -> Encoder:
 
 
 @cache
-def attribute_writer(cls: type) -> Encoder | None:
+def attribute_writer(cls: type) -> AttributeWriter | None:
     """The function that writes the attributes of an element from an object of ``cls``; ``None`` if it can have none."""
     specs = [spec for spec in fields_of(cls) if spec.attribute]
     if not specs:
@@ -40,7 +44,7 @@ def attribute_writer(cls: type) -> Encoder | None:
         text = f"f' {spec.path[0]}=\"{{{write}(o.{spec.name})}}\"'"
         out.add(1, f"a_{spec.name} = '' if o.{spec.name} is None else {text}")
     out.add(1, "return " + " + ".join(f"a_{spec.name}" for spec in specs))
-    write_attributes: Encoder = out.function()
+    write_attributes: AttributeWriter = out.function()
     return write_attributes
 
 
@@ -73,7 +77,7 @@ def encoder_source(cls: type) -> str:
 
 
 def _source(cls: type) -> Source:
-    out = Source(f"encode_{cls.__name__}", "o")
+    out = Source(f"encode_{cls.__name__}", "o, runs")
     out.add(1, f"return f'{_content(out, 1, 'o', cls)}'")
     return out
 
@@ -114,7 +118,7 @@ def _tags(path: tuple[str, ...], attributes: str = "") -> tuple[str, str]:
 
 def _attributes(out: Source, kind: Kind, value: str) -> str:
     """An expression in braces for the attributes of the innermost element, if it can have any."""
-    write: Encoder | None = None
+    write: AttributeWriter | None = None
     if isinstance(kind, Opaque):
         write = opaque.write_attributes if kind.content else None
     elif isinstance(kind, type):
@@ -135,7 +139,7 @@ def _expression(out: Source, kind: Kind, value: str, path: tuple[str, ...]) -> s
         return f"{out.bind(opaque.write_element, 'write')}({value}, {out.bind(path[-1], 'N')})"
     if isinstance(kind, Choice):
         raise AssertionError("a choice is written by _choice")
-    return f"{out.bind(encoder(kind), 'encode')}({value})"
+    return f"{out.bind(encoder(kind), 'encode')}({value}, runs)"
 
 
 def _choice(out: Source, depth: int, kind: Choice, value: str, piece: str, keyword: str, inline: bool = False) -> None:
@@ -154,6 +158,16 @@ def _choice(out: Source, depth: int, kind: Choice, value: str, piece: str, keywo
         out.add(depth + 1, f"{piece} = f'{before}{content}{after}'")
         keyword = "elif"
     out.add(depth, "else: raise Mismatch")
+
+
+def _joined(out: Source, spec: FieldSpec, items: str) -> str:
+    """An expression for all elements of a list."""
+    if spec.path == RUNS:
+        encode = out.bind(encoder(Interval), "encode")
+        return f"{out.bind(write_run, 'write_run')}('{spec.path[-1]}', {items}, {encode}, runs)"
+    before, after = _tags(spec.path[spec.repeats :], _attributes(out, spec.kind, "x"))
+    content = _expression(out, spec.kind, "x", spec.path)
+    return f"''.join([f'{before}{{{content}}}{after}' for x in {items}])"
 
 
 def _repeated(out: Source, depth: int, spec: FieldSpec, value: str, piece: str) -> None:
@@ -176,9 +190,7 @@ def _repeated(out: Source, depth: int, spec: FieldSpec, value: str, piece: str) 
     if isinstance(spec.kind, type):
         out.add(depth, f"for x in {items}:")
         out.add(depth + 1, f"if type(x) is not {out.bind(spec.kind, 'C')}: raise Mismatch")
-    before, after = _tags(spec.path[spec.repeats :], _attributes(out, spec.kind, "x"))
-    content = _expression(out, spec.kind, "x", spec.path)
-    joined = f"''.join([f'{before}{{{content}}}{after}' for x in {items}])"
+    joined = _joined(out, spec, items)
     if not outer_before:
         out.add(depth, f"{piece} = {joined} if {value} else ''")
     elif spec.wrapper and spec.minimum:

@@ -15,7 +15,7 @@ import attrs
 
 from ..model.declare import Choice, FieldSpec, Kind, Scalar, fields_of
 from ._compile import Mismatch, Source, blank
-from .convert import converters
+from .columns import read_column
 
 RowReader = Callable[[list[str]], list[Any]]
 _FORMS: Final = 128
@@ -77,29 +77,34 @@ def row_source(wanted: Form) -> str:
 
 def _source(wanted: Form) -> Source:
     out = Source(f"rows_of_{wanted.cls.__name__}", "texts")
-    columns = [out.fresh("c") for _ in range(_width(wanted))]
-    if not columns:
+    kinds = list(_kinds(wanted))
+    if not kinds:
         raise Mismatch
+    columns = [out.fresh("c") for _ in kinds]
+    for number, (column, kind) in enumerate(zip(columns, kinds, strict=True)):
+        out.add(1, f"{column} = {out.bind(read_column(kind), 'read')}(texts[{number}::{len(kinds)}])")
+    names = ", ".join(columns)
     out.add(1, "found = []")
-    out.add(1, f"for {', '.join(columns)}, in zip(*[iter(texts)] * {len(columns)}):")
+    out.add(1, f"for {names}, in zip({names}):")
     item = _value(out, wanted, iter(columns))
     out.add(2, f"found.append({item})")
     out.add(1, "return found")
     return out
 
 
-def _width(held: Any) -> int:
-    """How many texts something has."""
-    if isinstance(held, Form):
-        held = held.fields
-    return sum(map(_width, held)) if isinstance(held, tuple) else isinstance(held, Scalar)
+def _kinds(held: Any) -> Iterator[Scalar]:
+    """The kinds of the texts of something."""
+    if isinstance(held, Scalar):
+        yield held
+    elif held is not None:
+        for inner in held.fields if isinstance(held, Form) else held:
+            yield from _kinds(inner)
 
 
 def _value(out: Source, held: Any, columns: Iterator[str]) -> str:
     """The expression for what a field holds, behind the lines that make it."""
     if isinstance(held, Scalar):
-        column = next(columns)
-        return column if held.type == "string" else f"{out.bind(converters(held)[0], 'read')}({column})"
+        return next(columns)
     if isinstance(held, tuple):
         return f"({''.join(f'{_value(out, item, columns)}, ' for item in held)})"
     if held is None:

@@ -28,6 +28,7 @@ from .parse import DEFAULT_LIMITS, Limits, check_shape, is_small, screen, tree
 from .polls import PROBE, split_poll
 from .runs import restore, shorten
 from .signature import signature_faults
+from .writing import insert
 
 _PAYLOAD: Final = expand("oadr:oadrPayload")
 _SIGNED_OBJECT: Final = expand("oadr:oadrSignedObject")
@@ -147,32 +148,35 @@ def encode(payload: Payload) -> bytes:
 
     Raises :class:`~oadr_core.errors.LocalError`, which names the field, when ``payload`` cannot be written.
     """
+    runs: list[str] = []
     try:
-        text = body(payload)
+        text = _body(payload, runs)
         if " gml:id=" in text:
             for path, reason in double_identifiers(payload, type(payload), type(payload).__name__):
                 raise LocalError(reason, path=path)
-        return _document(type(payload), text)
+        return _document(type(payload), text, runs)
     except LocalError:
         raise
     except _SURPRISES as error:
         raise _explain(payload, error) from None
 
 
-def body(payload: Payload) -> str:
+def _body(payload: Payload, runs: list[str]) -> str:
     """The element of the message, without envelope and declarations of namespaces.
 
     Raises what compiled code raises when it stumbles; :func:`encode` turns that into a ``LocalError``.
     """
     cls: type = type(payload)
     name, attributes = payload.__element__, attribute_writer(cls)
-    return f"<{name}{attributes(payload) if attributes else ''}>{encoder(cls)(payload)}</{name}>"
+    return f"<{name}{attributes(payload) if attributes else ''}>{encoder(cls)(payload, runs)}</{name}>"
 
 
-def _document(cls: type, text: str) -> bytes:
-    document = (
-        f"<oadr:oadrPayload{declarations(cls)}><oadr:oadrSignedObject>{text}</oadr:oadrSignedObject></oadr:oadrPayload>"
-    ).encode()
+def _document(cls: type, text: str, runs: list[str]) -> bytes:
+    document = insert(
+        f"<oadr:oadrPayload{declarations(cls)}><oadr:oadrSignedObject>{text}"
+        "</oadr:oadrSignedObject></oadr:oadrPayload>",
+        runs,
+    )
     return opaque.canonical(document) if "xmlns" in text else document
 
 

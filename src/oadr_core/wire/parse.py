@@ -111,8 +111,10 @@ def tree(body: bytes, limits: Limits = DEFAULT_LIMITS) -> Element:
 
 
 def is_small(body: bytes, limits: Limits) -> bool:
-    """True if the length alone shows that there are not too many elements, and no text is too long."""
-    return len(body) <= limits.text and len(body) <= _SHORTEST * limits.elements
+    """True if the bytes alone show that there are not too many elements, and no text is too long."""
+    if len(body) > limits.text:
+        return False
+    return len(body) <= _SHORTEST * limits.elements or body.count(b"<") <= limits.elements
 
 
 def screen(data: bytes, limits: Limits = DEFAULT_LIMITS) -> bytes:

@@ -1,4 +1,4 @@
-"""Reading long runs of intervals as rows, and polls by what is around their venID, changes no result."""
+"""Reading and writing long runs of intervals as rows, and polls by what is around their venID, changes no result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oadr_core import Limits, RemoteError, decode, encode
+from oadr_core import Limits, LocalError, RemoteError, decode, encode
 from oadr_core.model import (
     CurrencyPerKWh,
     DistributeEvent,
@@ -26,6 +26,7 @@ from oadr_core.model import (
     EventDescriptor,
     EventStatus,
     Interval,
+    PayloadResourceStatus,
     Poll,
     Properties,
     Report,
@@ -35,7 +36,7 @@ from oadr_core.model import (
     SignalType,
     UpdateReport,
 )
-from oadr_core.wire import runs
+from oadr_core.wire import runs, writing
 from oadr_core.wire.parse import parse
 from tests.golden import ANNEX_A, PEERS
 
@@ -256,3 +257,109 @@ def test_run_is_only_put_back_where_its_first_element_stands() -> None:
 def test_poll_with_a_venid_that_is_not_plain_means_the_same(ven_id: bytes) -> None:
     data = POLLS[0].replace(b"ven-1", ven_id)
     assert outcome(data) == plainly(data)
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+TEXTS = st.sampled_from(["a", "b", "<&>", "\u00e9", "", " "])
+NUMBERS = st.one_of(
+    st.sampled_from([0.0, -0.0, 1.0, -230.0, 0.1, 1e16, 1e-5, float("inf"), float("nan"), 3]), st.floats(width=64)
+)
+STATUS = PayloadResourceStatus(oadr_online=True, oadr_manual_override=False)
+
+
+@st.composite
+def intervals_of_reports(draw: st.DrawFn) -> list[Interval]:
+    """Intervals that are mostly of one form."""
+    count, width = draw(st.integers(2, 6)), draw(st.integers(1, 3))
+    same = draw(st.booleans())
+    quality = draw(st.sampled_from([None, "Quality Good - Non Specific", "x-own"]))
+    return [
+        Interval(
+            dtstart=START + number * HOUR if same or draw(st.booleans()) else None,
+            duration=draw(st.sampled_from([Duration.of(HOUR), Duration.parse("PT3600S")])),
+            uid=str(number) if same or draw(st.booleans()) else None,
+            stream_payload_base=[
+                ReportPayload(
+                    r_id=draw(TEXTS),
+                    confidence=None if same else draw(st.sampled_from([None, 0, 100])),
+                    payload_base=draw(NUMBERS) if same else draw(st.one_of(NUMBERS, st.just(STATUS))),
+                    oadr_data_quality=quality,
+                )
+                for _ in range(width if same else draw(st.integers(1, 3)))
+            ],
+        )
+        for number in range(count)
+    ]
+
+
+def written(intervals: list[Interval], few: int) -> bytes:
+    """The report with these intervals, where so many are a run."""
+    report = Report(
+        dtstart=START,
+        intervals=intervals,
+        report_request_id="q",
+        report_specifier_id="s",
+        created_date_time=START,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing, "_FEW", few)
+        return encode(UpdateReport(request_id="u", ven_id="v", oadr_report=[report, report]))
+
+
+@given(intervals=intervals_of_reports())
+def test_runs_are_written_like_anything_else(intervals: list[Interval]) -> None:
+    document = written(intervals, few=2)
+    assert document == written(intervals, few=1_000)
+    again = decode(document).payload
+    assert isinstance(again, UpdateReport)
+    assert written(list(again.oadr_report[0].intervals), few=2) == document  # values as they were read, too
+
+
+def test_long_report_is_written_as_runs() -> None:
+    intervals = [
+        Interval(dtstart=START + n * HOUR, stream_payload_base=[ReportPayload(r_id="a", payload_base=n / 7)])
+        for n in range(100)
+    ]
+    text: list[str] = []
+    mark = writing.write_run("ei:interval", intervals, lambda item, runs: "", text)
+    assert mark == writing.MARK
+    assert "".join(text).count("<ei:interval>") == len(intervals)
+
+
+@pytest.mark.parametrize("wrong", ["nan", True, None, "1"])
+def test_value_that_cannot_be_written_is_named_wherever_it_stands(wrong: Any) -> None:
+    intervals = [
+        Interval(dtstart=START + n * HOUR, stream_payload_base=[ReportPayload(r_id="a", payload_base=n / 7)])
+        for n in range(100)
+    ]
+    payload = attrs.evolve(intervals[70].stream_payload_base[0], payload_base=wrong)
+    intervals[70] = attrs.evolve(intervals[70], stream_payload_base=(payload,))
+    with pytest.raises(LocalError) as caught:
+        written(intervals, few=2)
+    assert "intervals[70]" in (caught.value.path or "")
+
+
+@given(numbers=st.lists(st.one_of(NUMBERS.map(repr), st.sampled_from(["1.0", "01", "1e5", "1E5", "+1", "INF", " 2"]))))
+def test_columns_of_numbers_are_read_like_single_ones(numbers: list[str]) -> None:
+    texts = ["0", *numbers, "7"]
+
+    def document(count: int) -> bytes:
+        rows = "".join(
+            f"<ei:interval><xcal:uid><xcal:text>{n}</xcal:text></xcal:uid><oadr:oadrReportPayload><ei:rID>r</ei:rID>"
+            f"<ei:payloadFloat><ei:value>{text}</ei:value></ei:payloadFloat></oadr:oadrReportPayload></ei:interval>"
+            for n, text in enumerate(texts[:count])
+        )
+        begin, end = REPORT.index(b"<ei:interval>"), REPORT.index(b"</strm:intervals>")
+        return REPORT[:begin] + rows.encode() + REPORT[end:]
+
+    data = document(len(texts))
+    one, other = outcome(data), plainly(data)
+    assert repr(one) == repr(other)  # NaN is not itself
+    if isinstance(one, Exception | tuple):
+        return
+    payloads = [interval.stream_payload_base[0] for interval in one.payload.oadr_report[0].intervals]
+    assert [type(payload.payload_base) for payload in payloads] == [
+        type(interval.stream_payload_base[0].payload_base) for interval in other.payload.oadr_report[0].intervals
+    ]
+    assert encode(one.payload) == encode(other.payload)
