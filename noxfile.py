@@ -72,6 +72,16 @@ def search(session: nox.Session) -> None:
 
 
 @nox.session
+def sim(session: nox.Session) -> None:
+    """Fleets in virtual time with every kind of fault, 200 seeds; arguments after `--` replace those of the search."""
+    install(session, "-e", ".[cli]")
+    fleet = ("--vens", "20", "--hours", "24", "--sample", "900", "--typed", "--jobs", "2")
+    network = ("--loss", "0.1", "--delay", "2", "--duplicate", "0.05", "--reorder", "0.02", "--push", "0.2")
+    faults = ("--partitions", "1", "--crashes", "1", "--clock-steps", "0.5")
+    session.run("oadr", "simulate", *(session.posargs or (*fleet, *network, *faults, "--seeds", "200")))
+
+
+@nox.session
 def planted(session: nox.Session) -> None:
     """Every planted bug is caught by its test; arguments after `--` are words of a bug's name."""
     install(session, *group("test"), "-e", ".[all]")

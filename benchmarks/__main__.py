@@ -17,6 +17,9 @@ examples:
   python -m benchmarks codec --quick                a look, a few seconds
   python -m benchmarks codec --json codec.json      the figures as JSON too
   python -m benchmarks session                      poll steps and memory, a minute, without a peer
+  python -m benchmarks reports                      a large report, values a second, memory; a minute, without a peer
+  python -m benchmarks simulate                     simulated exchanges a second, memory; some minutes, no peer
+  python -m benchmarks drivers                      drivers and servers over loopback HTTP, three minutes; needs wrk
   python -m benchmarks signing                      signatures, about two minutes
   python -m benchmarks imports                      import time in fresh processes
 
@@ -25,7 +28,10 @@ OADR_PEER_PYTHON, else an environment is made once, under .peer/ in the checkout
 """
 
 WHAT = (
-    "codec: decode and encode; session: poll steps and memory of both sides; signing: signed messages; "
+    "codec: decode and encode; session: poll steps and memory of both sides; reports: what reports cost a VTN; "
+    "simulate: exchanges of a simulated fleet; "
+    "drivers: exchanges of each driver, polls a second of the VTN; "
+    "signing: signed messages; "
     "imports: import time"
 )
 
@@ -38,7 +44,8 @@ def main() -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=["codec", "session", "signing", "imports"], help=WHAT)
+    choices = ["codec", "session", "reports", "simulate", "drivers", "signing", "imports"]
+    parser.add_argument("what", choices=choices, help=WHAT)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--peer-python", type=Path, metavar="PATH", help="python of an environment with openleadr")
@@ -52,6 +59,24 @@ def main() -> None:
 
         data = session.measure(effort)
         shown = [tables.session_table(data), tables.targets_table(data)]
+    elif arguments.what == "reports":
+        from benchmarks import reports
+
+        data = reports.measure(effort)
+        shown = [tables.reports_table(data), tables.targets_table(data)]
+    elif arguments.what == "simulate":
+        from benchmarks import simulate
+
+        data = simulate.measure(effort)
+        shown = [tables.simulate_table(data), tables.targets_table(data)]
+    elif arguments.what == "drivers":
+        from benchmarks import drivers
+
+        try:
+            data = drivers.measure(peer_python(), quick=arguments.quick)
+        except FileNotFoundError as error:
+            parser.exit(1, f"{error}\n")
+        shown = [tables.drivers_table(data), tables.polling_table(data["polling"]), tables.targets_table(data)]
     elif arguments.what == "codec":
         data = codec.measure(peer_python(), effort)
         shown = [tables.codec_table(data)]

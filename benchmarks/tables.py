@@ -54,12 +54,55 @@ def session_table(data: dict[str, Any]) -> tuple[str, Rows]:
     return title, rows
 
 
+def reports_table(data: dict[str, Any]) -> tuple[str, Rows]:
+    """Return the title and the rows, headings first, of what reports cost."""
+    title = f"median CPU time of one large report, part by part; Python {data['python']}, {data['rounds']} rounds"
+    rows: Rows = [["what", "figure"]]
+    rows += [[name, _time(taken)] for name, taken in data["median_s"].items()]
+    for size, rates in data["values_per_s"].items():
+        rows += [[f"{size}: {name}", f"{rate:,.0f} values/s"] for name, rate in rates.items()]
+    for name, size in data["memory_bytes"].items():
+        rows.append([f"memory of a VEN in the VTN, {name}", f"{size / 1024:.2f} KiB"])
+    return title, rows
+
+
+def simulate_table(data: dict[str, Any]) -> tuple[str, Rows]:
+    """Return the title and the rows, headings first, of what a simulated exchange costs."""
+    title = f"median CPU time of a simulated exchange, all together; Python {data['python']}, {data['rounds']} rounds"
+    rows: Rows = [["fleet", "time"]]
+    rows += [[name, _time(taken)] for name, taken in data["median_s"].items()]
+    rows.append(["memory of a process with 20,000 VENs", f"{data['memory_bytes'] / 2**20:.0f} MiB"])
+    return title, rows
+
+
+def drivers_table(data: dict[str, Any]) -> tuple[str, Rows]:
+    """Return the title and the rows, headings first, of what drivers add to an exchange."""
+    title = f"median CPU time of one exchange over loopback HTTP; Python {data['python']}, {data['rounds']} rounds"
+    rows: Rows = [["driver", "library", "in all", "of it the core", "the library", "the driver"]]
+    medians = data["median_s"]
+    for name, library in data["library"].items():
+        parts = (medians[name], medians["core"], medians[library], data["adds_s"][name])
+        rows.append([name, library, *map(_time, parts)])
+    return title, rows
+
+
+def polling_table(data: dict[str, Any]) -> tuple[str, Rows]:
+    """Return the title and the rows, headings first, of what servers answer."""
+    title = f"polls a second over {data['connections']} connections; median of {data['rounds']} rounds with wrk"
+    rows: Rows = [["server", "polls a second", "openleadr's", "CPU of a poll", "openleadr's CPU"]]
+    for name, rate in data["polls_per_s"].items():
+        times, by_cpu = data["times_openleadr"][name], data["times_openleadr_by_cpu"][name]
+        rows.append([name, f"{rate:,.0f}", f"{times:.2f} ×", _time(data["cpu_us"][name] / 1e6), f"1 / {by_cpu:.2f}"])
+    return title, rows
+
+
 def targets_table(data: dict[str, Any]) -> tuple[str, Rows]:
     """Return the title and the rows, headings first, of what was to be reached."""
-    rows: Rows = [["target", "", "reached", "at most"]]
+    rows: Rows = [["target", "", "reached", "limit"]]
     for target in data["targets"]:
         met = "met" if target["met"] else "NOT MET"
-        rows.append([target["title"], met, f"{target['value']:.2f}", f"{target['limit']:.2f}"])
+        limit = f"{'at least' if target.get('at_least') else 'at most'} {target['limit']:.2f}"
+        rows.append([target["title"], met, f"{target['value']:.2f}", limit])
     return "targets", rows
 
 

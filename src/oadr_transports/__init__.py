@@ -12,20 +12,43 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .application import Refuse
     from .client import OpenADRClient
+    from .history import SqliteHistory
     from .log import enable_default_logging
     from .opting import OptError
+    from .readings import Measured, resource_status
+    from .sync_client import SyncOpenADRClient
+    from .trio_client import TrioOpenADRClient
     from .vtn import Vtn
+    from .wishes import ReportError
 
-__all__ = ["OpenADRClient", "OptError", "Refuse", "Vtn", "enable_default_logging"]
+__all__ = [
+    "Measured",
+    "OpenADRClient",
+    "OptError",
+    "Refuse",
+    "ReportError",
+    "SqliteHistory",
+    "SyncOpenADRClient",
+    "TrioOpenADRClient",
+    "Vtn",
+    "enable_default_logging",
+    "resource_status",
+]
 
 _HOMES = {
     "OpenADRClient": "client",
     "OptError": "opting",
     "Refuse": "application",
+    "ReportError": "wishes",
+    "Measured": "readings",
+    "SqliteHistory": "history",
+    "SyncOpenADRClient": "sync_client",
+    "TrioOpenADRClient": "trio_client",
     "Vtn": "vtn",
+    "resource_status": "readings",
     "enable_default_logging": "log",
 }
-_EXTRAS = {"OpenADRClient": "http", "Vtn": "vtn"}
+_EXTRAS = {"OpenADRClient": "http", "SyncOpenADRClient": "requests", "TrioOpenADRClient": "trio", "Vtn": "vtn"}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,11 +6,11 @@ whatever happens there, each question gets an answer, and only that event suffer
 
 from __future__ import annotations
 
-import math
+import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-import anyio
 import attrs
 
 from oadr_core import LocalError
@@ -23,13 +23,18 @@ from oadr_core.ven import (
     EventCancelled,
     EventStatusChanged,
     IntervalStarted,
+    ReportReceived,
+    ReportValue,
 )
 
+from .asking import Call, Errand
 from .eventdict import EventDict, event_dict
-from .handlers import call
 from .log import logger
 
-HANDLERS: Final = ("on_event", "on_update_event", "on_event_status", "on_interval")
+HANDLERS: Final = ("on_event", "on_update_event", "on_event_status", "on_interval", "on_report")
+
+NEWS: Final = 1_000
+"""News about time that wait for slow handlers, who are told one after another; then the oldest are lost."""
 
 Handler = Callable[[Any], Any]
 
@@ -53,10 +58,14 @@ class Refuse:
 
 
 class Application:
-    """The handlers of one client."""
+    """The handlers of one client, and what they are still to be told."""
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
+        self._news: deque[tuple[Handler, dict[str, Any]]] = deque()
+        self._telling = False
+        self._turn = threading.Lock()
+        self._lost = 0
 
     def add(self, name: str, callback: Handler) -> None:
         """Set a handler; raises :class:`~oadr_core.LocalError` for another name, or what cannot be called."""
@@ -73,7 +82,7 @@ class Application:
 
     # --- questions --------------------------------------------------------------------------------------------------
 
-    async def decide(self, question: DecisionNeeded) -> Decide:
+    def decide(self, question: DecisionNeeded) -> Errand:
         """Ask the handler; whatever it does, there is a decision, and only about this event."""
         descriptor = question.event.ei_event.event_descriptor
         decision = Decide(
@@ -84,9 +93,9 @@ class Application:
         handler = self._decider(question.change)
         if handler is None:
             return decision
-        try:
-            answer = await call(handler, event_dict(question.event))
-        except Exception as error:  # the application's code: anything can come out of it
+        [outcome] = yield (Call(handler, (event_dict(question.event),)),)
+        answer, error = outcome.result, outcome.error
+        if error is not None:
             return _failed(decision, f"the handler raised {type(error).__name__}: {error}")
         if isinstance(answer, Refuse):
             return attrs.evolve(decision, opt_type=OptType.OPT_OUT, code=answer.code, reason=answer.reason)
@@ -101,35 +110,55 @@ class Application:
             return self._handlers.get("on_update_event") or self._handlers.get("on_event")
         return self._handlers.get("on_event")
 
-    async def tell_cancelled(self, notification: EventCancelled) -> None:
-        """An event that is no longer distributed: the handler is told, and nobody waits for its answer."""
-        await self._tell(self._decider(Change.CANCELLED), event_dict(notification.event))
-
     # --- news -------------------------------------------------------------------------------------------------------
 
-    def wants(self, notification: Notification) -> bool:
-        """True when there is a handler for a notification about time."""
-        name = _TIMED.get(type(notification))
-        return name is not None and name[0] in self._handlers
+    def errand(self, notification: Notification) -> Errand | None:
+        """What a notification gives to do: a question, or news when nobody is telling any yet."""
+        if isinstance(notification, DecisionNeeded):
+            return self.decide(notification)
+        if isinstance(notification, EventCancelled) and notification.implied:
+            handler = self._decider(Change.CANCELLED)
+            return None if handler is None else _tell(handler, event_dict(notification.event))
+        if type(notification) not in _NEWS or getattr(notification, "repeated", False):
+            return None
+        name, words = _NEWS[type(notification)]
+        if name not in self._handlers:
+            return None
+        with self._turn:
+            if len(self._news) >= NEWS:
+                self._news.popleft()
+                self._lost += 1
+                if self._lost & (self._lost - 1) == 0:  # 1, 2, 4, 8 …: a lasting jam fills no log
+                    logger.warning("the handler %s is too slow: %d news lost so far", name, self._lost)
+            self._news.append((self._handlers[name], words(notification)))
+            already, self._telling = self._telling, True
+        return None if already else self._tell_all()
 
-    async def tell_all(self, news: Any) -> None:
-        """Tell what comes out of a stream of notifications about time, one after another."""
-        async for notification in news:
-            name, words = _TIMED[type(notification)]
-            await self._tell(self._handlers.get(name), words(notification))
+    def forget_news(self) -> None:
+        """Nobody is telling news, and there are none."""
+        with self._turn:
+            self._news.clear()
+            self._telling = False
 
-    async def _tell(self, handler: Handler | None, words: dict[str, Any]) -> None:
-        if handler is None:
-            return
-        try:
-            await call(handler, words)
-        except Exception as error:  # the application's code: anything can come out of it
-            logger.error("the handler of event %r raised %s: %s", words["event_id"], type(error).__name__, error)
+    def _tell_all(self) -> Errand:
+        """Tell the news, one after another, until there are none."""
+        while (news := self._next_news()) is not None:
+            yield from _tell(*news)
+        return None
+
+    def _next_news(self) -> tuple[Handler, dict[str, Any]] | None:
+        with self._turn:
+            self._telling = bool(self._news)
+            return self._news.popleft() if self._news else None
 
 
-def stream() -> Any:
-    """The two ends of a stream that never makes its sender wait."""
-    return anyio.create_memory_object_stream[Notification](math.inf)
+def _tell(handler: Handler, words: dict[str, Any]) -> Errand:
+    """Nobody waits for what the handler returns."""
+    [outcome] = yield (Call(handler, (words,)),)
+    if (error := outcome.error) is not None:
+        what = f"event {words['event_id']!r}" if "event_id" in words else f"report {words['report_specifier_id']!r}"
+        logger.error("the handler of %s raised %s: %s", what, type(error).__name__, error)
+    return None
 
 
 def _failed(decision: Decide, reason: str) -> Decide:
@@ -163,7 +192,18 @@ def _interval(started: IntervalStarted) -> dict[str, Any]:
     }
 
 
-_TIMED: Final[dict[type[Notification], tuple[str, Callable[[Any], dict[str, Any]]]]] = {
+def _report(received: ReportReceived) -> dict[str, Any]:
+    names = [field.name for field in attrs.fields(ReportValue)]
+    return {
+        "report_request_id": received.report_request_id,
+        "report_specifier_id": received.report_specifier_id,
+        "report_name": None if received.report_name is None else str(received.report_name),
+        "values": [{name: getattr(value, name) for name in names} for value in received.values],
+    }
+
+
+_NEWS: Final[dict[type[Notification], tuple[str, Callable[[Any], dict[str, Any]]]]] = {
     EventStatusChanged: ("on_event_status", _status),
     IntervalStarted: ("on_interval", _interval),
+    ReportReceived: ("on_report", _report),
 }

@@ -73,6 +73,7 @@ class VtnApp:
         self._answer = answer
         self._identify = identify
         self._base = _segments(base_path)
+        self._services = {"/".join(("", *self._base, service)): service for service in ServiceName}
         self._limit = limit
         self._lifespan = lifespan
 
@@ -112,6 +113,8 @@ class VtnApp:
 
     def _service(self, scope: Scope) -> ServiceName:
         path = _path(scope)
+        if (service := self._services.get(path)) is not None:
+            return service
         segments = _segments(path)
         if not segments or segments[:-1] != self._base or segments[-1] not in _SERVICES:
             raise Refused(HTTPStatus.NOT_FOUND, "no OpenADR service")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import attrs
 
 from oadr_core import LocalError
 from oadr_core.errors import shown
@@ -56,3 +58,34 @@ def checked_flag(value: Any, name: str) -> bool:
     if not isinstance(value, bool):
         raise LocalError(f"True or False is expected, not {shown(value)}", path=name)
     return value
+
+
+_LIBRARIES: Final = {
+    "httpx2.AsyncClient": "OpenADRClient",
+    "aiohttp.ClientSession": "OpenADRClient",
+    "requests.Session": "SyncOpenADRClient",
+}
+"""Clients of libraries that a carrier can be made of, and whose carrier."""
+
+
+@attrs.frozen
+class GivenCarrier:
+    """A carrier that the caller brings: ``object`` itself, or a client of a ``library`` that one is made of."""
+
+    object: Any
+    library: str | None
+
+
+def checked_carrier(carrier: object | None, libraries: tuple[str, ...]) -> GivenCarrier | None:
+    """What the caller brings as a carrier. Raises :class:`~oadr_core.LocalError` for what is none, or for another kind
+    of client than is in ``libraries``."""
+    if carrier is None:
+        return None
+    names = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(carrier).__mro__}
+    library = next((name for name in _LIBRARIES if name in names), None)
+    if library is not None and library not in libraries:
+        raise LocalError(f"{library} is for {_LIBRARIES[library]}; here {' or '.join(libraries)}", path="carrier")
+    if library is None and not callable(getattr(carrier, "post", None)):
+        text = f"an object with post(), or {' or '.join(libraries)}, is expected, not {shown(carrier)}"
+        raise LocalError(text, path="carrier")
+    return GivenCarrier(carrier, library)

@@ -5,15 +5,14 @@ It stands alone because it sits between a driver and its carrier, and neither kn
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Any, Final, TypeAlias
 
 from oadr_core import LocalError, RemoteError, decode
 
-from .driver import Carrier
-from .handlers import call
-from .http import Reply
+from .asking import Call, Calls, Outcome, Outcomes, called
 from .log import logger
+from .ports import Carrier, Reply, SyncCarrier
 
 HOOKS: Final = (
     "before_send_xml",
@@ -22,6 +21,9 @@ HOOKS: Final = (
     "before_parse_xml",
     "after_parse_xml",
 )
+
+Named: TypeAlias = tuple[str, Call]
+"""A hook that is to be called, and the name of its kind."""
 
 
 class Hooks:
@@ -39,35 +41,68 @@ class Hooks:
     def __bool__(self) -> bool:
         return any(self._hooks.values())
 
-    async def run(self, name: str, *args: Any) -> None:
-        """Call the hooks of a name, one after another."""
-        for hook in self._hooks[name]:
+    def before(self, data: bytes) -> Iterator[Named]:
+        """What to call, one after another, before a message is sent."""
+        return self._calls("before_send_xml", data.decode())
+
+    def after(self, data: bytes) -> Iterator[Named]:
+        """What to call, one after another, when an unverified message has come back."""
+        text = data.decode("utf-8", "replace")
+        for name in ("after_receive_xml", "before_schema_validation", "before_parse_xml"):
+            yield from self._calls(name, text)
+        if self._hooks["after_parse_xml"]:
             try:
-                await call(hook, *args)
-            except Exception as error:  # the application's code: anything can come out of it
-                logger.error("the hook %s raised %s: %s", name, type(error).__name__, error)
+                payload = decode(data).payload
+            except RemoteError:
+                return  # the session will say what is wrong with it
+            yield from self._calls("after_parse_xml", type(payload).__element__.partition(":")[2], payload)
+
+    def _calls(self, name: str, *args: Any) -> Iterator[Named]:
+        return ((name, Call(hook, args)) for hook in self._hooks[name])
+
+
+def _look(name: str, outcome: Outcome) -> None:
+    if outcome.error is not None:
+        logger.error("the hook %s raised %s: %s", name, type(outcome.error).__name__, outcome.error)
 
 
 class Watched:
-    """A carrier that shows every message to the hooks."""
+    """A carrier that shows every message to the hooks; ``ask`` calls them."""
 
-    def __init__(self, carrier: Carrier, hooks: Hooks) -> None:
+    def __init__(self, carrier: Carrier, hooks: Hooks, ask: Callable[[Calls], Awaitable[Outcomes]]) -> None:
         self._carrier = carrier
         self._hooks = hooks
+        self._ask = ask
 
     async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
         """Post a message, as the carrier does."""
-        run = self._hooks.run
         if not self._hooks:
             return await self._carrier.post(service, data, timeout_s)
-        await run("before_send_xml", data.decode())
+        await self._show(self._hooks.before(data))
         reply = await self._carrier.post(service, data, timeout_s)
-        text = reply.data.decode("utf-8", "replace")
-        for name in ("after_receive_xml", "before_schema_validation", "before_parse_xml"):
-            await run(name, text)
-        try:
-            payload = decode(reply.data).payload
-        except RemoteError:
-            return reply  # the session will say what is wrong with it
-        await run("after_parse_xml", type(payload).__element__.partition(":")[2], payload)
+        await self._show(self._hooks.after(reply.data))
+        return reply
+
+    async def _show(self, calls: Iterable[Named]) -> None:
+        for name, asked in calls:
+            [outcome] = await self._ask((asked,))
+            _look(name, outcome)
+
+
+class WatchedHere:
+    """The same for a carrier of threads: hooks are called in the thread that posts."""
+
+    def __init__(self, carrier: SyncCarrier, hooks: Hooks) -> None:
+        self._carrier = carrier
+        self._hooks = hooks
+
+    def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        """Post a message, as the carrier does."""
+        if not self._hooks:
+            return self._carrier.post(service, data, timeout_s)
+        for name, asked in self._hooks.before(data):
+            _look(name, called(asked))
+        reply = self._carrier.post(service, data, timeout_s)
+        for name, asked in self._hooks.after(reply.data):
+            _look(name, called(asked))
         return reply

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from oadr_core.engine import Notification, Trouble
+from oadr_core.model import ReportSpecifier
 from oadr_core.ven import (
     DecisionNeeded,
     EventCancelled,
@@ -20,6 +21,7 @@ from oadr_core.ven import (
     EventsOverlap,
     EventStatusChanged,
     IntervalStarted,
+    Loss,
     OptAccepted,
     OptDelivered,
     OptPosted,
@@ -30,7 +32,12 @@ from oadr_core.ven import (
     RegistrationRefused,
     ReportCancelled,
     ReportDelivered,
+    ReportReceived,
+    ReportRequestConfirmed,
     ReportRequested,
+    ReportRequestStopped,
+    ReportsLost,
+    ReportsOffered,
 )
 
 logger: Final = logging.getLogger("oadr")
@@ -81,6 +88,17 @@ def _event(notification: Any) -> str:
     return f"event {descriptor.event_id!r} (modification {descriptor.modification_number})"
 
 
+def _often(specifier: ReportSpecifier) -> str:
+    return f"every {specifier.report_back_duration}" if specifier.report_back_duration else "once"
+
+
+_LOSSES: Final = {
+    Loss.BUFFER: "more waited than report_buffer holds",
+    Loss.REFUSED: "it does not take them",
+    Loss.UNREGISTERED: "the registration has ended",
+    Loss.CLOCK: "the clock went ahead",
+}
+
 _WORDS: Final[dict[type[Notification], tuple[int, Callable[[Any], str]]]] = {
     Trouble: (_WARNING, lambda n: f"{n.text}{_retry(n.retry_s)}"),
     Registered: (
@@ -121,13 +139,35 @@ _WORDS: Final[dict[type[Notification], tuple[int, Callable[[Any], str]]]] = {
         _INFO,
         lambda n: (
             f"the VTN requests report {n.request.report_specifier.report_specifier_id!r} "
-            f"every {n.request.report_specifier.report_back_duration} "
-            f"(request {n.request.report_request_id!r})"
+            f"{_often(n.request.report_specifier)} (request {n.request.report_request_id!r})"
         ),
     ),
     ReportDelivered: (
         _DEBUG,
         lambda n: f"report {n.report.report_specifier_id!r} ({len(n.report.intervals)} values) has reached the VTN",
     ),
-    ReportCancelled: (_INFO, lambda n: f"the VTN cancelled the report request {n.report_request_id!r}"),
+    ReportCancelled: (
+        _INFO,
+        lambda n: (
+            f"the VTN cancelled the report request {n.report_request_id!r}"
+            f"{f', {n.dropped} values that were collected are not sent' if n.dropped else ''}"
+        ),
+    ),
+    ReportsOffered: (_INFO, lambda n: f"the VTN offers {len(n.reports)} reports"),
+    ReportRequestConfirmed: (
+        _INFO,
+        lambda n: f"the VTN will serve the report requests {', '.join(map(repr, n.report_request_ids))}",
+    ),
+    ReportRequestStopped: (
+        _INFO,
+        lambda n: f"the VTN does not serve the report requests {', '.join(map(repr, n.report_request_ids))} any more",
+    ),
+    ReportReceived: (_DEBUG, lambda n: f"{len(n.values)} values of report {n.report_specifier_id!r} have come"),
+    ReportsLost: (
+        _WARNING,
+        lambda n: (
+            f"{n.values} values of report request {n.report_request_id!r} from {n.since:%Y-%m-%d %H:%M:%S} to "
+            f"{n.until:%Y-%m-%d %H:%M:%S} UTC never reach the VTN: {_LOSSES[n.reason]}"
+        ),
+    ),
 }

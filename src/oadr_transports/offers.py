@@ -1,47 +1,61 @@
-"""The reports that an application offers, and the reading of their values from its callbacks.
+"""The reports that an application offers: what ``add_report`` takes, and the metadata that comes of it.
 
 It stands alone because ``add_report`` has many options, and each becomes a line of the metadata report or a way to
-call.
+call: nothing is taken and then ignored.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import blake2b
 from typing import Any, Final
 
 import attrs
 
 from oadr_core import LocalError
-from oadr_core.model import (
-    Duration,
-    EiTarget,
-    PayloadResourceStatus,
-    ReadingType,
-    Report,
-    ReportDescription,
-    ReportName,
-    ReportType,
-    SamplingRate,
+from oadr_core.engine.copying import evolve
+from oadr_core.errors import shown
+from oadr_core.model import Duration, EiTarget, ItemBase, Report, ReportDescription, ReportName, SamplingRate
+from oadr_core.ven import Collection, ReportDue, ReportOffer
+from oadr_core.wire.examine import faults
+
+from .asking import Errand
+from .collecting import Question, Source, collect
+from .describing import (
+    HISTORIES,
+    PERIOD_NAMES,
+    STATUS,
+    collection_of,
+    is_as_agreed,
+    kind_of,
+    period_names,
+    rate_of,
+    report_name_of,
+    types_of,
 )
-from oadr_core.ven import Collection, Reading, ReportDue, ReportOffer
+from .history import History, recorded
+from .log import logger
+from .measurements import Details, unit_of
+from .options import checked_targets
+from .readings import Kind, checked_time
 
-from .handlers import call
-from .measurements import unit_of
-
-DEFAULT_DURATION: Final = timedelta(hours=1)
-DEFAULT_RATE: Final = (timedelta(seconds=10), timedelta(hours=1))
-FULL_ARGUMENTS: Final = ("date_from", "date_to", "sampling_interval")
+DEFAULT_DURATION: Final = timedelta(days=1)
+"""How much data a report offers: a VTN must not ask for more (R340), and a day's values in one report are usual."""
+DEFAULT_HISTORY: Final = timedelta(days=366)
+"""The same for a history from a callback: how far back it goes is known to nobody else."""
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @attrs.frozen(kw_only=True)
 class _Point:
+    """One data point that is offered, and what is called for its values."""
+
     description: ReportDescription
-    callback: Callable[..., Any]
-    earliest: datetime | None
+    source: Source
+    earliest: datetime | None = None
+    period_names: tuple[str, str, str] = PERIOD_NAMES
 
 
 @attrs.define(kw_only=True)
@@ -49,7 +63,7 @@ class _Offer:
     report_name: str
     duration: timedelta
     collection: Collection
-    points: list[_Point]
+    points: dict[str, _Point] = attrs.field(factory=dict)
 
 
 class ReportOffers:
@@ -62,99 +76,135 @@ class ReportOffers:
     def add_report(
         self,
         callback: Callable[..., Any],
-        resource_id: str,
-        measurement: str | None = None,
+        resource_id: str | None,
+        measurement: Any = None,
         data_collection_mode: str = "incremental",
         report_specifier_id: str | None = None,
         r_id: str | None = None,
-        report_name: str = "TELEMETRY_USAGE",
-        reading_type: str = "Direct Read",
-        report_type: str = "reading",
+        report_name: str | None = None,
+        reading_type: str | None = None,
+        report_type: str | None = None,
         report_duration: timedelta | None = None,
         report_dtstart: datetime | None = None,
-        sampling_rate: timedelta | tuple[timedelta, timedelta] | None = None,
-        scale: str = "none",
+        sampling_rate: Any = None,
+        scale: str | None = None,
         unit: str | None = None,
-        power_ac: bool = True,
-        power_hertz: float = 50,
-        power_voltage: float = 230,
+        power_ac: bool | None = None,
+        power_hertz: float | None = None,
+        power_voltage: float | None = None,
         market_context: str | None = None,
-        end_device_asset_mrid: str | None = None,
+        end_device_asset_mrid: str | Iterable[str] | None = None,
         *,
+        report_data_source: Mapping[str, Iterable[str]] | None = None,
         pulse_factor: float | None = None,
+        history: History | None = None,
     ) -> tuple[str, str]:
         """Offer one measurement of one resource.
 
-        :param callback: plain or ``async``. Called without arguments it returns the value of now, or a list of
-            ``(datetime, value)``. With ``data_collection_mode='full'`` it is called once per report with
-            ``date_from``, ``date_to`` and ``sampling_interval``, and returns a list of ``(datetime, value)``.
-        :param resource_id: the resource that is measured.
-        :param measurement: ``'voltage'``, ``'powerReal'``, ``'energyReal'``, ``'temperature'`` …; any other name is
-        a custom
-            unit. Not needed for TELEMETRY_STATUS.
+        :param callback: plain or ``async``. Called without arguments it returns the value of now, a list of
+            ``(datetime, value)``, or a :class:`~oadr_transports.Measured` that knows more. With
+            ``data_collection_mode='full'``, and for a history, it is called once per report with ``date_from``,
+            ``date_to`` and ``sampling_interval``, and returns a list. ``None``: there is no valid value (R318).
+        :param resource_id: the resource that is measured; ``None``: this VEN as a whole (R343).
+        :param measurement: ``'voltage'``, ``'powerReal'``, ``'energyReal'``, ``'temperature'`` …, any other name for a
+            custom unit, or an object with ``name``, ``description``, ``unit`` …; ``'status'`` for the state of the
+            resource, and for a Green Button history nothing.
+        :param data_collection_mode: ``'incremental'``: asked for each sample; ``'full'``: once for each report.
         :param report_specifier_id: of the report that the data point belongs to; without it, all points with the
-        same
-            ``report_name`` and mode share one.
-        :param report_duration: how much data is kept (default one hour).
+            same ``report_name`` and mode share one.
+        :param r_id: of the data point; without it one is made, the same at each start.
+        :param report_name: without it TELEMETRY_USAGE, or TELEMETRY_STATUS for ``'status'``.
+        :param reading_type: how the value is obtained (default ``'Direct Read'``).
+        :param report_type: what it says; the default is ``'usage'`` where R331 has that, else ``'reading'``.
+        :param report_duration: how much data can be asked for at once (default one day, of a history one
+            year); of several points of a report the longest counts.
         :param report_dtstart: the earliest data there is, for full collection; older data is not asked for.
         :param sampling_rate: one interval, or the shortest and the longest (default 10 s to one hour).
         :param scale: SI prefix of the unit: p, n, micro, m, c, d, none, k, M, G, T.
+        :param unit: as the measurement has it, perhaps with its prefix (``'kW'``); of a currency its ISO 4217 code.
+        :param power_ac: of powers: alternating current (default true).
+        :param power_hertz: of powers: nominal frequency (default 50).
+        :param power_voltage: of powers: nominal voltage (default 230).
+        :param market_context: the program that this is for (R302).
+        :param end_device_asset_mrid: the device class, or several, e.g. ``'Thermostat'`` (R111, R307).
+        :param report_data_source: what else it is measured at, e.g. ``{'meter_asset': ['m1']}`` (R302).
+        :param pulse_factor: of pulse counts: kWh per pulse.
+        :param history: where samples of TELEMETRY_USAGE are kept, e.g. a :class:`~oadr_transports.SqliteHistory`: the
+            data point is offered as HISTORY_USAGE, too, in a report whose specifier has ``-history`` behind it.
 
         Returns ``(report_specifier_id, r_id)``. Raises :class:`~oadr_core.LocalError` (a ``ValueError``), which
         names the argument, and when the client runs: reports are offered at registration.
         """
         if self._closed:
             raise LocalError("reports are offered at registration: add them before run()")
-        collection = _collection(data_collection_mode, callback)
-        name = _vocabulary(report_name, ReportName, "report_name").removeprefix("METADATA_")
-        shortest, longest = _rate(sampling_rate)
-        kept: Any = report_duration if report_duration is not None else max(DEFAULT_DURATION, longest)
-        if not isinstance(kept, timedelta) or kept < longest:
-            raise LocalError(
-                f"a timedelta not below the sampling rate {longest} is expected, not {kept!r}",
-                path="report_duration",
-                rule="R312",
-            )
-        _aware(report_dtstart, "report_dtstart")
-        status = name == ReportName.TELEMETRY_STATUS
-        if measurement is None and not status:
-            raise LocalError("a measurement such as 'voltage' or 'powerReal' is expected", path="measurement")
-        specifier = report_specifier_id or self._shared(name, collection) or _made(name, collection, len(self._offers))
-        offer = self._offers.setdefault(
-            specifier, _Offer(report_name=name, duration=kept, collection=collection, points=[])
+        if not callable(callback):
+            raise LocalError(f"a function is expected, not {shown(callback)}", path="callback")
+        name = report_name_of(report_name, measurement)
+        kind = kind_of(name, report_type)
+        collection = collection_of(data_collection_mode, name)
+        details = Details(
+            unit=unit,
+            scale=scale,
+            power_hertz=power_hertz,
+            power_voltage=power_voltage,
+            power_ac=power_ac,
+            pulse_factor=pulse_factor,
         )
-        if (offer.report_name, offer.collection) != (name, collection):
-            raise LocalError(
-                f"report {specifier!r} is a {offer.collection} {offer.report_name}", path="report_specifier_id"
-            )
-        chosen = r_id or _made(specifier, resource_id, measurement, len(offer.points))
-        if any(point.description.r_id == chosen for point in offer.points):
-            raise LocalError(f"report {specifier!r} has {chosen!r} already", path="r_id", rule="R308")
+        item_base = _item_base(kind, measurement, details)
+        report_word, reading_word = types_of(kind, name, item_base, report_type, reading_type)
+        rate = None if name in HISTORIES and sampling_rate is None else rate_of(sampling_rate)
+        kept = _kept(report_duration, rate, DEFAULT_HISTORY if name in HISTORIES else DEFAULT_DURATION)
+        checked_time(report_dtstart, "report_dtstart")
+        if history is not None and name != ReportName.TELEMETRY_USAGE:
+            raise LocalError(f"a history is kept of TELEMETRY_USAGE, not of {name}", path="history")
+        specifier = report_specifier_id or self._shared(name, collection) or _made(name, collection, len(self._offers))
+        chosen = r_id or _made(specifier, resource_id, item_base, self._size(specifier))
         description = ReportDescription(
             r_id=chosen,
-            report_subject=EiTarget(end_device_asset=(end_device_asset_mrid,)) if end_device_asset_mrid else None,
-            report_data_source=EiTarget(resource_id=(resource_id,)),
-            report_type=_word(ReportType.X_RESOURCE_STATUS if status else report_type, ReportType, "report_type"),
-            item_base=None
-            if status or measurement is None
-            else unit_of(
-                measurement,
-                unit=unit,
-                scale=scale,
-                hertz=power_hertz,
-                voltage=power_voltage,
-                ac=power_ac,
-                pulse_factor=pulse_factor,
-            ),
-            reading_type=_word(ReadingType.X_NOT_APPLICABLE if status else reading_type, ReadingType, "reading_type"),
+            report_subject=_subject(end_device_asset_mrid),
+            report_data_source=_data_source(resource_id, report_data_source),
+            report_type=report_word,
+            item_base=item_base,
+            reading_type=reading_word,
             market_context=market_context,
-            oadr_sampling_rate=SamplingRate(
-                oadr_min_period=Duration.of(shortest), oadr_max_period=Duration.of(longest)
-            ),
+            oadr_sampling_rate=rate,
         )
-        offer.duration = max(offer.duration, kept)
-        offer.points.append(_Point(description=description, callback=callback, earliest=report_dtstart))
+        for path, text in faults(description, ReportDescription, ""):
+            name = path.split("/")[1]
+            raise LocalError(text, path=_ARGUMENTS.get(name, name))
+        series = f"{specifier}/{chosen}"
+        record = None if history is None else partial(history.record, series)
+        point = _Point(
+            description=description,
+            source=Source(callback=callback, kind=kind, record=record),
+            earliest=report_dtstart,
+            period_names=period_names(callback) if collection is Collection.FULL else PERIOD_NAMES,
+        )
+        wanted = [(specifier, name, collection, kept, point)]
+        if history is not None:
+            past = _Point(description=description, source=Source(callback=recorded(history, series), kind=kind))
+            wanted.append((f"{specifier}-history", ReportName.HISTORY_USAGE, Collection.FULL, history.keep, past))
+        self._add(wanted)
         return specifier, chosen
+
+    def _add(self, wanted: list[tuple[str, str, Collection, timedelta, _Point]]) -> None:
+        """Add a data point to each of some reports, or to none."""
+        for specifier, name, collection, _, point in wanted:
+            offer = self._offers.get(specifier)
+            if offer is not None and (offer.report_name, offer.collection) != (name, collection):
+                text = f"report {specifier!r} is a {offer.collection} {offer.report_name}"
+                raise LocalError(text, path="report_specifier_id", rule="R308")
+            if offer is not None and point.description.r_id in offer.points:
+                text = f"report {specifier!r} has {point.description.r_id!r} already"
+                raise LocalError(text, path="r_id", rule="R308")
+        for specifier, name, collection, kept, point in wanted:
+            new = _Offer(report_name=name, duration=kept, collection=collection)
+            offer = self._offers.setdefault(specifier, new)
+            offer.duration = max(offer.duration, kept)
+            offer.points[point.description.r_id] = point
+
+    def _size(self, specifier: str) -> int:
+        return len(self._offers[specifier].points) if specifier in self._offers else 0
 
     def _shared(self, report_name: str, collection: Collection) -> str | None:
         for specifier, offer in self._offers.items():
@@ -164,11 +214,22 @@ class ReportOffers:
 
     def _reports(self) -> tuple[ReportOffer, ...]:
         """The metadata of all reports (R305, R311, R312)."""
+        for specifier, offer in self._offers.items():
+            points = [point.description for point in offer.points.values()]
+            odd = [point.r_id for point in points if not is_as_agreed(offer.report_name, point)]
+            if odd:
+                logger.info(
+                    "report %r: %s stands for usage in powerReal, energyReal or pulseCount, read directly (R331); "
+                    "%s is something else, and a VTN may not take it",
+                    specifier,
+                    offer.report_name,
+                    ", ".join(map(repr, odd)),
+                )
         return tuple(
             ReportOffer(
                 report=Report(
                     duration=Duration.of(offer.duration),
-                    oadr_report_description=tuple(point.description for point in offer.points),
+                    oadr_report_description=tuple(point.description for point in offer.points.values()),
                     report_request_id="0",
                     report_specifier_id=specifier,
                     report_name=_metadata_name(offer.report_name),
@@ -179,18 +240,69 @@ class ReportOffers:
             for specifier, offer in self._offers.items()
         )
 
-    async def _read(self, due: ReportDue, r_id: str) -> list[Reading]:
-        """Call the callback of one data point and make readings of what it returns.
+    def _collect(self, due: ReportDue, within_s: float) -> Errand:
+        """Ask for the values of a report; ``within_s``: seconds until the session goes on without them."""
+        return collect(due, self._questions(due), within_s)
 
-        Raises whatever the callback raises, and ``TypeError`` for what is not a value.
-        """
-        point = next(point for point in self._offers[due.report_specifier_id].points if point.description.r_id == r_id)
-        if due.collection is Collection.FULL:
-            since = max(due.since, point.earliest or due.since)
-            result = await call(point.callback, date_from=since, date_to=due.at, sampling_interval=due.interval)
-        else:
-            result = await call(point.callback)
-        return list(_readings(r_id, result))
+    def _questions(self, due: ReportDue) -> Iterator[Question]:
+        points = self._offers[due.report_specifier_id].points
+        for r_id in due.r_ids:
+            point = points[r_id]
+            yield Question(r_id=r_id, source=point.source, arguments=_arguments(due, point))
+
+
+_ARGUMENTS: Final = {
+    "report_subject": "end_device_asset_mrid",
+    "report_data_source": "resource_id",
+    "oadr_sampling_rate": "sampling_rate",
+}
+"""The arguments of ``add_report`` that are called otherwise than their fields."""
+
+
+def _arguments(due: ReportDue, point: _Point) -> dict[str, Any]:
+    """What a callback is called with: the period, if that is what is asked for."""
+    if due.collection is not Collection.FULL:
+        return {}
+    since = max(due.since, point.earliest or due.since)
+    rate = point.description.oadr_sampling_rate
+    shortest = timedelta(seconds=rate.oadr_min_period.seconds) if rate else timedelta()
+    return dict(zip(point.period_names, (since, due.at, due.interval or shortest), strict=True))
+
+
+def _item_base(kind: Kind, measurement: Any, details: Details) -> ItemBase | None:
+    if kind is Kind.STATUS and measurement in (None, STATUS):
+        return None
+    if kind is Kind.STATUS:
+        text = f"the state of a resource has no measurement, not {shown(measurement)}"
+        raise LocalError(text, path="measurement", rule="R331")
+    if measurement is None and kind is not Kind.NUMBER:
+        return None
+    if measurement is None or measurement == STATUS:
+        raise LocalError("a measurement such as 'voltage' or 'powerReal' is expected", path="measurement")
+    return unit_of(measurement, details)
+
+
+def _subject(classes: str | Iterable[str] | None) -> EiTarget | None:
+    if classes is None:
+        return None
+    return EiTarget(end_device_asset=(classes,) if isinstance(classes, str) else tuple(classes))
+
+
+def _data_source(resource_id: str | None, more: Mapping[str, Iterable[str]] | None) -> EiTarget | None:
+    target = checked_targets(more, "report_data_source") or EiTarget()
+    if resource_id is not None:
+        target = evolve(target, resource_id=(resource_id, *target.resource_id))
+    return None if target == EiTarget() else target
+
+
+def _kept(report_duration: Any, rate: SamplingRate | None, default: timedelta) -> timedelta:
+    """How much data is offered: never less than one sample (R312)."""
+    longest = timedelta(seconds=rate.oadr_max_period.seconds) if rate else timedelta(seconds=1)
+    kept = max(default, longest) if report_duration is None else report_duration
+    if not isinstance(kept, timedelta) or kept < longest:
+        text = f"a timedelta not below the sampling rate {longest} is expected, not {shown(kept)}"
+        raise LocalError(text, path="report_duration", rule="R312")
+    return kept
 
 
 def _made(*what: object) -> str:
@@ -198,66 +310,5 @@ def _made(*what: object) -> str:
     return blake2b("\x1f".join(map(str, what)).encode(), digest_size=16).hexdigest()
 
 
-def _readings(r_id: str, result: Any) -> Iterable[Reading]:
-    if isinstance(result, (list, tuple)):
-        for at, value in result:
-            _aware(at, "the time of a value")
-            yield Reading(r_id=r_id, value=_value(value), at=at)
-    else:
-        yield Reading(r_id=r_id, value=_value(result))
-
-
-def _value(value: Any) -> float | PayloadResourceStatus:
-    if isinstance(value, PayloadResourceStatus):
-        return value
-    if isinstance(value, bool) or value is None:
-        raise TypeError(f"a number is expected, not {value!r}")
-    return float(value)
-
-
-def _collection(mode: str, callback: Callable[..., Any]) -> Collection:
-    if not callable(callback):
-        raise LocalError(f"a function is expected, not {callback!r}", path="callback")
-    try:
-        collection = Collection(mode)
-    except ValueError:
-        raise LocalError(f"'incremental' or 'full' is expected, not {mode!r}", path="data_collection_mode") from None
-    if collection is Collection.FULL:
-        parameters = inspect.signature(callback).parameters
-        open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-        if not open_ended and not set(FULL_ARGUMENTS) <= set(parameters):
-            raise LocalError(f"for 'full' it must take {', '.join(FULL_ARGUMENTS)}", path="callback")
-    return collection
-
-
-def _rate(rate: Any) -> tuple[timedelta, timedelta]:
-    shortest, longest = (rate, rate) if isinstance(rate, timedelta) else rate if rate is not None else DEFAULT_RATE
-    for value in (shortest, longest):
-        if not isinstance(value, timedelta) or value < timedelta(seconds=1) or value.microseconds:
-            raise LocalError(
-                f"a timedelta of whole seconds, 1 or more, is expected, not {value!r}", path="sampling_rate"
-            )
-    if shortest > longest:
-        raise LocalError(f"the shortest comes first, not {shortest} before {longest}", path="sampling_rate")
-    return shortest, longest
-
-
-def _vocabulary(value: str, names: type[ReportName], argument: str) -> str:
-    return str(_word(value, names, argument))
-
-
-def _word(value: Any, names: Any, argument: str) -> Any:
-    if value in tuple(names):
-        return names(value)
-    if isinstance(value, str) and value.startswith("x-") and len(value) > 2:
-        return value
-    raise LocalError(f"one of {', '.join(names)} or x-… is expected, not {value!r}", path=argument)
-
-
 def _metadata_name(name: str) -> str:
     return f"METADATA_{name}" if name in tuple(ReportName) else name
-
-
-def _aware(value: Any, argument: str) -> None:
-    if value is not None and (not isinstance(value, datetime) or value.tzinfo is None):
-        raise LocalError(f"a datetime with a time zone is expected, not {value!r}", path=argument)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from oadr_core import OadrError
-from oadr_core.engine import Input, Output
+from oadr_core import LocalError, OadrError
+from oadr_core.engine import Input, Notification, Output
 from oadr_core.ven import OptAccepted, OptPosted, OptRefused, OptWithdrawn, WithdrawOpt
 
-from .notes import Notes
+from .notes import Notes, SyncNotes
 from .options import make_opt
 
 
@@ -25,7 +25,7 @@ class OptError(OadrError):
 
 
 class OptStatements:
-    """What a client can say with opts. The client brings the way to its session, and its notifications."""
+    """What a client that awaits can say with opts. It brings the way to its session, and its notifications."""
 
     async def _call(self, something: Input) -> tuple[Output, ...]:
         raise NotImplementedError
@@ -59,10 +59,11 @@ class OptStatements:
             opt_type, event_id, schedule, opt_reason, market_context, targets, device_classes, opt_id or ""
         )
         async with self.notifications() as notes:
-            outputs = await self._call(command)
-            [posted] = [output for output in outputs if isinstance(output, OptPosted)]
-            await _outcome(notes, posted.opt_id, OptAccepted)
-        return posted.opt_id
+            posted = _posted(await self._call(command))
+            async for note in notes:
+                if _settles(note, posted, OptAccepted):
+                    break
+        return posted
 
     async def cancel_opt(self, opt_id: str) -> None:
         """Take all schedules with this optID back (R204), and wait for the VTN's answer.
@@ -72,12 +73,61 @@ class OptStatements:
         """
         async with self.notifications() as notes:
             await self._call(WithdrawOpt(opt_id=opt_id))
-            await _outcome(notes, opt_id, OptWithdrawn)
+            async for note in notes:
+                if _settles(note, opt_id, OptWithdrawn):
+                    break
 
 
-async def _outcome(notes: Notes, opt_id: str, wanted: type[OptAccepted | OptWithdrawn]) -> None:
-    async for note in notes:
-        if isinstance(note, OptRefused) and note.opt_id == opt_id:
-            raise OptError(note)
-        if isinstance(note, wanted) and note.opt_id == opt_id:
-            return
+class SyncOptStatements:
+    """The same for a client with threads: the methods wait in the caller's thread."""
+
+    def _call_here(self, something: Input) -> tuple[Output, ...]:
+        raise NotImplementedError
+
+    def _own_stream(self) -> SyncNotes:
+        """What happens from now on, until the client ends."""
+        raise NotImplementedError
+
+    def create_opt(
+        self,
+        opt_type: str,
+        *,
+        event_id: str | None = None,
+        schedule: Iterable[tuple[datetime, timedelta]] = (),
+        opt_reason: str | None = None,
+        market_context: str | None = None,
+        targets: Mapping[str, Iterable[str]] | None = None,
+        device_classes: Iterable[str] = (),
+        opt_id: str | None = None,
+    ) -> str:
+        """As :meth:`OptStatements.create_opt`, waiting in this thread; ``LocalError`` when the client ends first."""
+        command = make_opt(
+            opt_type, event_id, schedule, opt_reason, market_context, targets, device_classes, opt_id or ""
+        )
+        with self._own_stream() as notes:
+            posted = _posted(self._call_here(command))
+            _wait(notes, posted, OptAccepted)
+        return posted
+
+    def cancel_opt(self, opt_id: str) -> None:
+        """As :meth:`OptStatements.cancel_opt`, waiting in this thread; ``LocalError`` when the client ends first."""
+        with self._own_stream() as notes:
+            self._call_here(WithdrawOpt(opt_id=opt_id))
+            _wait(notes, opt_id, OptWithdrawn)
+
+
+def _posted(outputs: Iterable[Output]) -> str:
+    [posted] = [output for output in outputs if isinstance(output, OptPosted)]
+    return posted.opt_id
+
+
+def _settles(note: Notification, opt_id: str, wanted: type[OptAccepted | OptWithdrawn]) -> bool:
+    """True when the VTN has taken it. Raises :class:`OptError` when it refuses."""
+    if isinstance(note, OptRefused) and note.opt_id == opt_id:
+        raise OptError(note)
+    return isinstance(note, wanted) and note.opt_id == opt_id
+
+
+def _wait(notes: SyncNotes, opt_id: str, wanted: type[OptAccepted | OptWithdrawn]) -> None:
+    if not any(_settles(note, opt_id, wanted) for note in notes):
+        raise LocalError("the client has stopped before the VTN has answered")

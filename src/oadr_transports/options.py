@@ -19,7 +19,7 @@ from oadr_core.errors import shown
 from oadr_core.model import Duration, EiTarget, OptReason, OptType, Properties
 from oadr_core.model.declare import fields_of
 from oadr_core.security import normal_fingerprint
-from oadr_core.ven import MakeOpt, SignalSupport
+from oadr_core.ven import MakeOpt, ReportBuffer, SignalSupport
 
 from .given import is_file, path_of
 from .own import OwnCertificate
@@ -137,15 +137,23 @@ def checked_signals(names: Iterable[str] | None) -> tuple[SignalSupport, ...] | 
     return None if words is None else tuple(SignalSupport(signal_name=word) for word in words)
 
 
-def checked_targets(targets: Mapping[str, Iterable[str]] | None) -> EiTarget | None:
+def checked_targets(targets: Mapping[str, Iterable[str]] | None, path: str = "targets") -> EiTarget | None:
     """Targets as a frozen object, from a dict such as ``{"resource_id": ["boiler"]}``."""
     if targets is None:
         return None
     kinds = [field.name for field in fields_of(EiTarget)]
     unknown = [kind for kind in targets if kind not in kinds]
     if unknown:
-        raise LocalError(f"one of {', '.join(kinds)} is expected, not {unknown[0]!r}", path="targets")
-    return EiTarget(**{kind: checked_words(values, f"targets/{kind}") for kind, values in targets.items()})  # type: ignore[arg-type]  # the names are those of its fields
+        raise LocalError(f"one of {', '.join(kinds)} is expected, not {unknown[0]!r}", path=path)
+    return EiTarget(**{kind: checked_words(values, f"{path}/{kind}") for kind, values in targets.items()})  # type: ignore[arg-type]  # the names are those of its fields
+
+
+def checked_buffer(buffer: ReportBuffer | None) -> ReportBuffer:
+    """How much waits while the VTN is away; the default where nothing is said."""
+    given: object = buffer  # annotations do not bind a caller
+    if given is None or isinstance(given, ReportBuffer):
+        return given or ReportBuffer()
+    raise LocalError(f"a ReportBuffer is expected, not {shown(given)}", path="report_buffer")
 
 
 def make_opt(
@@ -189,13 +197,13 @@ def _reason(text: str) -> OptReason | str:
 
 @contextmanager
 def opened(state: Store | str | os.PathLike[str] | None) -> Iterator[Store | None]:
-    """The store of a client for as long as it runs; a path is a file. A store that was given stays open."""
+    """The store of a client for as long as it runs; a path is a database. A store that was given stays open."""
     if state is None or not isinstance(state, (str, os.PathLike)):
         yield state
         return
-    from .stores import FileStore
+    from .stores import SqliteStore
 
-    store = FileStore(state)
+    store = SqliteStore(state)
     try:
         yield store
     finally:

@@ -196,21 +196,22 @@ def _pin(context: ssl.SSLContext, trusted: tuple[str, ...]) -> None:
     class PinnedObject(ssl.SSLObject):
         def do_handshake(self) -> None:
             super().do_handshake()
-            _check_pin(self.getpeercert(binary_form=True), trusted)
+            check_pin(self.getpeercert(binary_form=True), trusted)
 
     class PinnedSocket(ssl.SSLSocket):
         def do_handshake(self, block: bool = False) -> None:
             super().do_handshake(block)
-            _check_pin(self.getpeercert(binary_form=True), trusted)
+            check_pin(self.getpeercert(binary_form=True), trusted)
 
     context.sslobject_class = PinnedObject
     context.sslsocket_class = PinnedSocket
 
 
-def _check_pin(der: bytes | None, trusted: tuple[str, ...]) -> None:
+def check_pin(der: bytes | None, trusted: Sequence[str]) -> None:
+    """Raises ``ssl.SSLCertVerificationError`` unless the certificate has one of these fingerprints, in normal form."""
     if not der or not any(matches(each, der) for each in trusted):
         seen = fingerprint(der) if der else "missing"
-        raise ssl.SSLCertVerificationError(f"its fingerprint is {seen}, and {' or '.join(trusted)} is expected")
+        raise ssl.SSLCertVerificationError(1, f"its fingerprint is {seen}, and {' or '.join(trusted)} is expected")
 
 
 def _load_authorities(context: ssl.SSLContext, ca_file: StrPath) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -29,9 +29,14 @@ from oadr_core.vtn import (
     EventEntry,
     EventPublished,
     ModifyEvent,
+    ProvideReport,
     PublishEvent,
+    Reading,
+    ReportDue,
+    ReportPolicy,
     ReportRequestMade,
     SetGroup,
+    SetReportPolicy,
     StopReports,
     VenState,
     VtnConfig,
@@ -44,7 +49,8 @@ from oadr_core.vtn import (
 from .asgi import BASE_PATH, VtnApp
 from .notes import Notes
 from .peers import CLIENT_CERT
-from .stores import SqliteStore, Store
+from .ports import Clocks, Reply, clocks
+from .stores import SqliteStore, Store, StoredValue, Summary, ValueStore, Wanted
 from .tls import Level, StrPath
 from .vtn_channel import Channel
 from .vtn_pump import Pump, Transcript
@@ -67,7 +73,9 @@ class Vtn:
     services stand; ``seed`` is the source of all identifiers, random when not given; ``transcript`` sees every
     message. ``state`` is where everything is kept, so that a VTN that is killed goes on where it was: the path of a
     database, or a :class:`~oadr_transports.stores.Store`; without it nothing outlives the process. With a state, close
-    the VTN when it is not needed any more (:meth:`close`, or ``with``).
+    the VTN when it is not needed any more (:meth:`close`, or ``with``). A database keeps the values of reports too, for
+    ``keep_values`` after they have arrived, ``None`` meaning for ever. ``clocks``: what to read instead of this
+    machine's clocks, for tests and simulators.
 
     The secure channel: ``cert`` and ``key`` are PEM files, for TLS and for signing, or lists of them (the profile
     wants an RSA and an elliptic-curve certificate; the first signs), ``passphrase`` opens the keys. ``ca_file`` has the
@@ -89,6 +97,7 @@ class Vtn:
         base_path: str = BASE_PATH,
         seed: bytes | None = None,
         state: Store | StrPath | None = None,
+        keep_values: timedelta | None = None,
         transcript: Transcript | None = None,
         cert: StrPath | Sequence[StrPath] | None = None,
         key: StrPath | Sequence[StrPath] | None = None,
@@ -99,6 +108,7 @@ class Vtn:
         trusted_proxies: Iterable[str] = (),
         client_cert_header: str = CLIENT_CERT,
         tls_level: Level = Level.COMPATIBLE,
+        clocks: Clocks = clocks,
         **config: Any,
     ) -> None:
         if vens is not None:
@@ -117,12 +127,16 @@ class Vtn:
             tls_level=tls_level,
         )
         peers = self._channel.peers()
-        self._store = SqliteStore(state) if isinstance(state, (str, os.PathLike)) else state
+        self._store = _store(state, keep_values)
         session = _session(
             checked, self._store, seed=seed, signer=self._channel.signer(), trust=self._channel.trust(checked)
         )
         self._pump = Pump(
-            session, store=self._store, push=pushing(self._channel.push_context), transcript=transcript
+            session,
+            store=self._store,
+            push=pushing(self._channel.push_context),
+            transcript=transcript,
+            clocks=clocks,
         )
         self.app = VtnApp(
             self._pump.answer,
@@ -168,6 +182,17 @@ class Vtn:
             self._channel.announce(self.config)
         async with self._pump.running():
             yield
+
+    async def answer(self, service: str, data: bytes, fingerprint: str | None = None) -> Reply:
+        """The reply to a message that has come by a medium of your own instead of HTTP, from within :meth:`running`.
+
+        ``service`` is its name, e.g. ``"OadrPoll"``, ``data`` the unauthenticated bytes. ``fingerprint`` is that of
+        the certificate that the peer has shown to your medium, in the form of
+        :func:`oadr_core.security.fingerprint`; without one every message is refused unless the VTN was made with
+        ``identity="insecure"``. What a peer sends raises nothing here.
+        """
+        reply = await self._pump.answer(service, data, fingerprint)
+        return Reply(reply.status, reply.data)
 
     def close(self) -> None:
         """Release the state, if there is one; whatever was answered is in it."""
@@ -358,6 +383,73 @@ class Vtn:
             StopReports(ven_id=ven_id, report_request_ids=tuple(report_request_ids), report_to_follow=report_to_follow)
         )
 
+    def provide_report(self, due: ReportDue, readings: Iterable[Reading]) -> None:
+        """Answer a question for values of a report of the VTN's own (``offered_reports``); a late answer is ignored.
+
+        Raises :class:`~oadr_core.errors.LocalError` for values that cannot be sent, or when the VEN is gone.
+        """
+        self._handle(
+            ProvideReport(
+                ven_id=due.ven_id, report_request_id=due.report_request_id, at=due.at, readings=tuple(readings)
+            )
+        )
+
+    @property
+    def report_policy(self) -> ReportPolicy:
+        """What is asked for of every offer, as it was configured or as it was set."""
+        return self._session.report_policy
+
+    def set_report_policy(self, policy: ReportPolicy | None) -> None:
+        """Ask for other reports from now on, of VENs that are registered too; ``None``: as configured. See
+        :class:`~oadr_core.vtn.SetReportPolicy`.
+        """
+        self._handle(SetReportPolicy(policy=policy))
+
+    def report_values(
+        self,
+        *,
+        ven_id: str | None = None,
+        report: str | None = None,
+        report_request_id: str | None = None,
+        r_id: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Generator[StoredValue, None, None]:
+        """The values that were received and are kept: series by series, each in the order of time.
+
+        ``report`` is a reportSpecifierID; ``since`` and ``until`` are aware, and say when the values that are wanted
+        begin. Reading may take long; a thread of its own may do it. Raises :class:`~oadr_core.errors.LocalError` when
+        there is no state that keeps values.
+        """
+        wanted = Wanted(
+            ven_id=ven_id, report=report, report_request_id=report_request_id, r_id=r_id, since=since, until=until
+        )
+        return self._values.values(wanted)
+
+    def report_summaries(
+        self,
+        *,
+        ven_id: str | None = None,
+        report: str | None = None,
+        report_request_id: str | None = None,
+        r_id: str | None = None,
+    ) -> Generator[Summary, None, None]:
+        """How many values there are of each series, and its latest one. Raises as :meth:`report_values`."""
+        wanted = Wanted(ven_id=ven_id, report=report, report_request_id=report_request_id, r_id=r_id)
+        return self._values.summaries(wanted)
+
+    @property
+    def keeps_values(self) -> bool:
+        """True when received values are kept."""
+        return isinstance(self._store, ValueStore)
+
+    @property
+    def _values(self) -> ValueStore:
+        if not isinstance(self._store, ValueStore):
+            text = "values are not kept: give the VTN a state that keeps them, such as the path of a database"
+            raise LocalError(text, path="state")
+        return self._store
+
     # --- the pump ---------------------------------------------------------------------------------------------------
 
     @property
@@ -371,6 +463,14 @@ class Vtn:
 
     def _handle(self, command: Input) -> tuple[Output, ...]:
         return self._pump.tell(command)
+
+
+def _store(state: Store | StrPath | None, keep_values: timedelta | None) -> Store | None:
+    if isinstance(state, (str, os.PathLike)):
+        return SqliteStore(state, keep_values=keep_values)
+    if keep_values is not None:
+        raise LocalError("this is for a state that is the path of a database", path="keep_values")
+    return state
 
 
 def _session(

@@ -8,14 +8,13 @@ it and all before it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 
 import anyio
 import anyio.to_thread
 
-from oadr_core.engine import Record
+from oadr_core.engine import Record, ReportReceived, SaveState
 
-from .stores import Store
+from .stores import Store, ValueStore
 
 
 class StoreFailed(Exception):
@@ -27,7 +26,9 @@ class Ledger:
 
     def __init__(self, store: Store | None) -> None:
         self._store = store
+        self._values = store if isinstance(store, ValueStore) else None
         self._waiting: dict[str, Record] = {}
+        self._reports: list[ReportReceived] = []
         self._added = 0
         self._committed = 0
         self._short = threading.Lock()  # guards what is above; never held for long
@@ -46,12 +47,13 @@ class Ledger:
         """The number of the latest change that is safe."""
         return self._committed
 
-    def add(self, records: Iterable[Record]) -> None:
+    def add(self, step: SaveState) -> None:
         """Note the changes of a step; they are encoded when they are committed."""
         if self._store is None:
             return
         with self._short:
-            self._waiting.update((record.key, record) for record in records)
+            self._waiting.update((record.key, record) for record in step.records)
+            self._reports.extend(step.reports)
             self._added += 1
 
     async def settled(self) -> None:
@@ -91,10 +93,14 @@ class Ledger:
                 return
             with self._short:
                 batch, self._waiting = self._waiting, {}
+                reports, self._reports = self._reports, []
                 upto = self._added
             try:
-                if batch:
-                    self._store.commit({key: record.data() for key, record in batch.items()})
+                changes = {key: record.data() for key, record in batch.items()}
+                if self._values is not None:
+                    self._values.commit(changes, reports)
+                elif changes:
+                    self._store.commit(changes)
             except Exception as error:  # whatever it is: what is not saved must not be answered
                 self.failure = error
                 return

@@ -7,11 +7,9 @@ that an application says to it in :mod:`.vtn`.
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Final
 
 import anyio
@@ -33,7 +31,8 @@ from oadr_core.engine import (
 )
 from oadr_core.vtn import VtnSession
 
-from .notes import Notes
+from .notes import Reader
+from .ports import Clocks, clocks
 from .stores import Store
 from .vtn_ledger import Ledger, StoreFailed
 from .vtn_log import log, logger
@@ -51,10 +50,17 @@ class Pump:
     """Runs ``session``. ``store`` keeps its state, ``push`` carries messages to VENs that have an address."""
 
     def __init__(
-        self, session: VtnSession, *, store: Store | None, push: Push, transcript: Transcript | None = None
+        self,
+        session: VtnSession,
+        *,
+        store: Store | None,
+        push: Push,
+        transcript: Transcript | None = None,
+        clocks: Clocks = clocks,
     ) -> None:
         self.session = session
-        self.readers: set[Notes] = set()
+        self._clocks = clocks
+        self.readers: set[Reader] = set()
         self.transcript = transcript
         self._push = push
         self._ledger = Ledger(store)
@@ -70,13 +76,23 @@ class Pump:
 
     async def answer(self, service: str, data: bytes, fingerprint: str | None) -> SendReply:
         """The reply to a request; it comes when all that it rests on is saved."""
-        self._exchange += 1
-        self._record("received", service, data)
-        request = RequestArrived(exchange=self._exchange, service=service, data=data, fingerprint=fingerprint)
-        [reply] = [output for output in self._step(request) if isinstance(output, SendReply)]
+        outputs = self._step(self._request(service, data, fingerprint))
+        [reply] = [output for output in outputs if isinstance(output, SendReply)]
         await self._settle()
         self._record("sent", service, reply.data)
         return reply
+
+    def answer_here(self, service: str, data: bytes, fingerprint: str | None) -> SendReply:
+        """The same for a caller without an event loop; it blocks as long as a disk takes."""
+        outputs = self.tell(self._request(service, data, fingerprint))
+        [reply] = [output for output in outputs if isinstance(output, SendReply)]
+        self._record("sent", service, reply.data)
+        return reply
+
+    def _request(self, service: str, data: bytes, fingerprint: str | None) -> RequestArrived:
+        self._exchange += 1
+        self._record("received", service, data)
+        return RequestArrived(exchange=self._exchange, service=service, data=data, fingerprint=fingerprint)
 
     def tell(self, command: Input) -> tuple[Output, ...]:
         """Carry out a command; when this returns it is saved."""
@@ -86,11 +102,11 @@ class Pump:
         return outputs
 
     def _step(self, something: Input, now: Now | None = None) -> tuple[Output, ...]:
-        now = now or clocks()
+        now = now or self._clocks()
         outputs = self.session.handle(something, now)
         for output in outputs:
             if isinstance(output, SaveState):
-                self._ledger.add(output.records)
+                self._ledger.add(output)
             elif not isinstance(output, SendReply):
                 self._outbox.append((self._ledger.added, output))
         if self._wake is not None:
@@ -126,6 +142,11 @@ class Pump:
                     self._parked.append(output)
             elif isinstance(output, AbandonExchange) and (scope := self._scopes.get(output.exchange)) is not None:
                 scope.cancel()
+
+    def parked(self) -> tuple[SendRequest, ...]:
+        """What is to be pushed, and waits for a loop that runs: whoever takes it carries it out."""
+        parked, self._parked = tuple(self._parked), []
+        return parked
 
     async def _exchange_with(self, request: SendRequest) -> None:
         """Push one message, and hand in what comes of it."""
@@ -167,9 +188,8 @@ class Pump:
         try:
             async with anyio.create_task_group() as self._tasks:
                 self._tasks.start_soon(self._keep_time)
-                for request in self._parked:
+                for request in self.parked():
                     self._tasks.start_soon(self._exchange_with, request)
-                self._parked.clear()
                 yield
                 self._tasks.cancel_scope.cancel()
         finally:
@@ -177,7 +197,7 @@ class Pump:
 
     async def _keep_time(self) -> None:
         """A tick for each timer; at the beginning for what was left over from a former life."""
-        now = clocks()
+        now = self._clocks()
         while True:
             self._step(Tick(), now)
             await self._settle()
@@ -186,7 +206,7 @@ class Pump:
     async def _sleep(self) -> Now:
         """Sleep until the next timer is due."""
         while True:
-            now = clocks()
+            now = self._clocks()
             timer = self.session.next_timer(now)
             if timer is not None and timer <= now.mono:
                 return now
@@ -195,8 +215,3 @@ class Pump:
             self._wake = anyio.Event()
             with anyio.move_on_after(self._until - now.mono):
                 await self._wake.wait()
-
-
-def clocks() -> Now:
-    """The two clocks of this machine."""
-    return Now(time.monotonic(), datetime.now(UTC))

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from oadr_core import LocalError
 from oadr_core.engine import ExchangeFailed, Failure, ReplyArrived, SendRequest
 
+from .ports import CarrierError
 from .vtn_pump import Push
 
 CONTEXTS = 256
@@ -27,7 +28,7 @@ def pushing(context_for: Callable[[str | None], ssl.SSLContext]) -> Push:
     context = lru_cache(maxsize=CONTEXTS)(context_for)
 
     async def push(request: SendRequest) -> ReplyArrived | ExchangeFailed:
-        from .http import CarrierError, HttpCarrier  # a VTN whose VENs poll needs no HTTP client
+        from .http import HttpCarrier  # a VTN whose VENs poll needs no HTTP client
 
         number = request.exchange
         try:

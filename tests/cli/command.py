@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -61,10 +62,10 @@ class Command(Observations):
 
 
 @contextmanager
-def running_command(errors: Path, *arguments: str) -> Iterator[Command]:
+def running_command(errors: Path, *arguments: str, stdin: Path = Path(os.devnull)) -> Iterator[Command]:
     """Start a command that prints JSON lines; it is killed at the end, if it has not ended before."""
-    with errors.open("w") as file:
-        process = subprocess.Popen([*OADR, *arguments], stdout=subprocess.PIPE, stderr=file, text=True)
+    with errors.open("w") as file, stdin.open() as lines:
+        process = subprocess.Popen([*OADR, *arguments], stdin=lines, stdout=subprocess.PIPE, stderr=file, text=True)
         command = Command(process, errors)
         try:
             yield command

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import httpx2
 import pytest
 
 from oadr_transports.cli.app import cli, run
 from oadr_transports.doctor.steps import TITLES
+from tests.cli.command import running_command
+from tests.transports.meters import KILOWATT, MINUTE, VOLT, Meter
 
 HOWTO = Path(__file__).parents[2] / "docs" / "howto"
 
@@ -52,6 +56,26 @@ def test_commands_are_understood(
         understood(arguments)
         if arguments[:2] in (["cert", "generate"], ["cert", "show"]):
             assert run(arguments) == 0, arguments
+
+
+def test_reports_are_collected_as_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command does its work, on a VTN that was started as the how-to says, with a VEN that reports."""
+    monkeypatch.chdir(tmp_path)
+    serve, *found = commands((HOWTO / "reports.md").read_text())
+    assert serve[:2] == ["vtn", "serve"]
+    with running_command(tmp_path / "err", *serve, "--port", "0", "--json") as vtn:
+        url = vtn.wait("start")["url"]
+
+        def post(service: str, data: bytes) -> bytes:
+            return httpx2.post(f"{url}/{service}", content=data, headers={"Content-Type": "application/xml"}).content
+
+        meter = Meter(post, "cold store", {"compressor": KILOWATT, "L1": VOLT}).offer()
+        [request] = meter.requests
+        meter.send(datetime.now(UTC).replace(microsecond=0) - 10 * MINUTE, [{"compressor": 42.0}] * 5)
+        names = {"VEN-ID": meter.ven_id, "SPECIFIER-ID": "meters", "REQUEST-ID": request}
+        for arguments in found:
+            assert run([names.get(argument, argument) for argument in arguments]) == 0, arguments
+    assert {path.name for path in tmp_path.iterdir()} >= {"load.csv", "load.parquet", "load.png", "load.svg"}
 
 
 def test_every_step_is_told() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from oadr_transports.cli.options import (
     EventOption,
+    From,
     ReportOption,
     parse_duration,
     parse_event,
@@ -64,12 +65,21 @@ def test_reports() -> None:
     assert parse_report("device001:voltage:10s") == ReportOption(
         resource="device001", measurement="voltage", interval=every
     )
-    assert parse_report("d:powerReal:10s:1.5") == ReportOption(
-        resource="d", measurement="powerReal", interval=every, value=1.5
+    constant = parse_report("d:powerReal/kW:10s:1.5")
+    assert constant == ReportOption(
+        resource="d", measurement="powerReal", unit="kW", interval=every, source=From.CONSTANT, argument="1.5"
     )
+    assert constant.value == 1.5
+    assert parse_report("d:x:10s:-").source is From.LINES
+    assert parse_report("d:x:10s:@a:b.csv") == ReportOption(
+        resource="d", measurement="x", interval=every, source=From.FILE, argument="a:b.csv"
+    )
+    assert parse_report("d:x:10s:!read --port 1:2").argument == "read --port 1:2"
 
 
-@pytest.mark.parametrize("text", ["", "a", "a:b", "a:b:", ":b:1s", "a:b:1s:x", "a:b:1s:nan", "a:b:0s", "a:b:1s:2:3"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "a:b", "a:b:", ":b:1s", "a:b:1s:x", "a:b:1s:nan", "a:b:0s", "a:b:1s:2:3", "a:b:1s:@", "a:b:1s:!"]
+)
 def test_what_is_no_report(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected|number"):
         parse_report(text)

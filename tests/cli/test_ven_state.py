@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import signal
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.cli.command import run_command, running_command
+from tests.observations import Observation
+from tests.transports.delivered import Value, all_values, values
+from tests.transports.scripted_vtn import ScriptedVtn, registered_report, report_request
 
 
 def test_killed_and_started_again_it_is_the_same_ven(tmp_path: Path) -> None:
@@ -37,7 +41,40 @@ def test_killed_and_started_again_it_is_the_same_ven(tmp_path: Path) -> None:
         assert vtn.interrupt()[0] == 0
 
 
-@pytest.mark.parametrize("content", [b"{", b"", b'{"v":1,"digest":"","records":{}}'])
+def test_samples_outlive_sigkill_while_the_vtn_is_away(tmp_path: Path) -> None:
+    """Every second has its value, or a placeholder for when no process was there."""
+    second = timedelta(seconds=1)
+    with ScriptedVtn() as vtn:
+        request = report_request("1", "telemetry-1s", "meter:powerReal")
+        vtn.script("oadrRegisterReport", registered_report("", request))
+        report = ("--report", "meter:powerReal:1s:1500", "--state", str(tmp_path / "ven.state"))
+        run = ("ven", "run", "--json", "--vtn-url", vtn.url, "--ven-name", "v", "--no-jitter", *report)
+        with running_command(tmp_path / "ven1.err", *run) as ven:
+            vtn.wait("request", lambda seen: seen["message"] == "oadrUpdateReport", count=2)
+            vtn.go_down()
+            ven.wait("warning", lambda seen: "next try" in seen["text"], count=3)
+            ven.process.kill()
+            killed = datetime.now(UTC)
+            ven.process.wait()
+        with running_command(tmp_path / "ven2.err", *run) as ven:
+            ven.wait("warning", lambda seen: "next try" in seen["text"])
+            back = datetime.now(UTC)
+            vtn.come_up()
+            vtn.wait("request", lambda seen: any((value.at or back) > back for value in reported(seen)))
+            assert ven.interrupt()[0] == 0
+        found = {value.at: value for value in all_values(vtn) if value.at is not None}
+    times = sorted(found)
+    assert [at - times[0] for at in times] == [number * second for number in range(len(times))]
+    bad = [at for at, value in found.items() if value.quality is not None]
+    assert all(killed - 2 * second <= at <= back + second for at in bad)
+    assert {float(value.value) for value in found.values() if value.quality is None} == {1500.0}
+
+
+def reported(seen: Observation) -> list[Value]:
+    return values(seen["body"]) if seen["message"] == "oadrUpdateReport" else []
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"v":1,"digest":"","records":{}}'])
 def test_damaged_state_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "ven.state"
     path.write_bytes(content)

@@ -19,14 +19,14 @@ from oadr_core import LocalError
 from oadr_core.model import OptType
 from oadr_core.ven import Decide, MakeOpt
 from oadr_core.vtn import CancelEvent, EventEntry, ModifyEvent, PublishEvent, Stage, build_event, change_event
-from tests.core.network import GOOD, Network, Pair
+from oadr_transports.simulation import Rates
+from tests.core.network import GOOD, Pair
 
 SHARES = st.sampled_from([0.0, 0.2, 0.5])
 NETWORKS = st.builds(
-    Network,
-    lost_requests=SHARES,
-    lost_replies=SHARES,
-    repeated=SHARES,
+    Rates,
+    loss=SHARES,
+    duplicate=SHARES,
     delay_s=st.sampled_from([0.0, 3.0, 9.0]),
 )
 OPTS = st.sampled_from([OptType.OPT_IN, OptType.OPT_OUT])
@@ -79,16 +79,16 @@ class PairMachine(RuleBasedStateMachine):
             self.pair.to_vtn(make(entry))
 
     @rule(network=NETWORKS)
-    def weather(self, network: Network) -> None:
+    def weather(self, network: Rates) -> None:
         """Where both ends call each other, nothing in the profile says which of two distributions that cross is the
         later one; so there the network loses and repeats, but does not delay.
         """
-        self.pair.network = attrs.evolve(network, delay_s=0.0) if self.push else network
+        self.pair.network(attrs.evolve(network, delay_s=0.0) if self.push else network)
 
     @rule(opt=OPTS)
     def mind(self, opt: OptType) -> None:
         """The application answers so from now on."""
-        self.pair.opt = opt
+        self.pair.device.opt = opt
 
     @rule(event_id=events, opt=OPTS, by_message=st.booleans())
     def change_of_mind(self, event_id: str, opt: OptType, by_message: bool) -> None:
@@ -98,7 +98,6 @@ class PairMachine(RuleBasedStateMachine):
             return
         command: Any = MakeOpt(opt_type=opt, event_id=event_id)
         if not by_message:
-            self.pair.decided[event_id, known.modification_number] += 1
             number = known.modification_number
             command = Decide(event_id=event_id, modification_number=number, opt_type=opt)
         try:
@@ -138,7 +137,7 @@ class PairMachine(RuleBasedStateMachine):
     @rule()
     def calm(self) -> None:
         """The network is good again, and after a while both ends agree."""
-        self.pair.network = GOOD
+        self.pair.network(GOOD)
         self.pair.run(QUIET_S)
         vtn, ven = self.pair.vtn.session, self.pair.ven.session
         assert ven.registration is not None, "registered"
@@ -186,16 +185,17 @@ TestPair = PairMachine.TestCase
 def test_same_inputs_give_the_same_bytes() -> None:
     """The network's dice are the only chance there is: two runs save the very same records."""
 
-    def story() -> tuple[dict[str, bytes], dict[str, bytes]]:
+    def story() -> tuple[dict[str, bytes | None], ...]:
         machine = PairMachine()
         machine.begin(7, push=False)
-        machine.weather(attrs.evolve(GOOD, lost_requests=0.2, lost_replies=0.2, repeated=0.2, delay_s=3.0))
+        machine.weather(attrs.evolve(GOOD, loss=0.2, duplicate=0.2, delay_s=3.0))
         first = machine.publish(60, always=True, window=3)
         machine.wait(120.0)
         machine.kill_ven()
         machine.modify(first, 3)
         machine.kill_vtn()
         machine.wait(120.0)
-        return machine.pair.ven.saved, machine.pair.vtn.saved
+        ends = machine.pair.ven, machine.pair.vtn
+        return tuple({key: record.data() for key, record in end.saved.items()} for end in ends)
 
     assert story() == story()

@@ -16,10 +16,11 @@ HEIGHTS = {
     "security": 2,
     "rules": 3,
     "engine": 4,
-    "ven": 5,
-    "vtn": 5,
+    "reporting": 5,
+    "ven": 6,
+    "vtn": 6,
 }
-TOP = 6  # oadr_core/__init__.py, which re-exports
+TOP = 7  # oadr_core/__init__.py, which re-exports
 
 XML_LIBRARIES = frozenset({"lxml", "defusedxml", "xml"})
 

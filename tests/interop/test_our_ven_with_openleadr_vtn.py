@@ -12,21 +12,33 @@ from typing import Any
 import anyio
 import pytest
 
-from oadr_transports import OpenADRClient
 from tests.interop.peer_process import Peer, event_answer, message
 from tests.observations import Observations
-from tests.running import running
+from tests.running import CLIENTS, running
 
 pytestmark = pytest.mark.interop
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "ven.py"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 VALUE = 1.23
 PRICES = [0.1, 0.2, 0.3]
 
 
-def make_client(vtn_url: str, ven_name: str, on_event: Callable[..., Any], sample: Callable[..., Any]) -> OpenADRClient:
+@pytest.fixture(params=CLIENTS)
+def driver(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def anyio_backend(driver: str) -> str:
+    """The loop in which the driver runs; threads need none, and the test has one."""
+    return CLIENTS[driver][1]
+
+
+def make_client(
+    driver: str, vtn_url: str, ven_name: str, on_event: Callable[..., Any], sample: Callable[..., Any]
+) -> Any:
     """Return a client with one voltage report, as the documentation builds it."""
-    client = OpenADRClient(ven_name=ven_name, vtn_url=vtn_url)
+    client = CLIENTS[driver][0](ven_name=ven_name, vtn_url=vtn_url)
     client.add_report(
         callback=sample, resource_id="device001", measurement="voltage", sampling_rate=timedelta(seconds=1)
     )
@@ -39,7 +51,9 @@ def add_event(vtn: Peer, ven_id: str, event_id: str = "event-1") -> None:
     vtn.tell("add_event", ven_id=ven_id, event_id=event_id, starts_in_s=60, interval_s=300, values=PRICES)
 
 
-async def test_main_job(peer_vtn: Peer, peer_vtn_url: str, validate: Callable[[bytes], None]) -> None:
+async def test_main_job(
+    driver: str, peer_vtn: Peer, peer_vtn_url: str, validate: Callable[[bytes], None]
+) -> None:
     ours = Observations()
     sent: list[str | bytes] = []
 
@@ -55,7 +69,7 @@ async def test_main_job(peer_vtn: Peer, peer_vtn_url: str, validate: Callable[[b
         ours.add("event_updated", event=event)
         return "optIn"
 
-    client = make_client(peer_vtn_url, "OurVEN", on_event, sample)
+    client = make_client(driver, peer_vtn_url, "OurVEN", on_event, sample)
     client.add_handler("on_update_event", on_update_event)
     client.add_hook("before_send_xml", sent.append)
 
@@ -121,8 +135,8 @@ def check_event(event: dict[str, Any]) -> None:
     assert event.typed is not None
 
 
-async def test_plain_functions_as_handlers(peer_vtn: Peer, peer_vtn_url: str) -> None:
-    client = make_client(peer_vtn_url, "PlainVEN", lambda event: "optOut", lambda: VALUE)
+async def test_plain_functions_as_handlers(driver: str, peer_vtn: Peer, peer_vtn_url: str) -> None:
+    client = make_client(driver, peer_vtn_url, "PlainVEN", lambda event: "optOut", lambda: VALUE)
     async with running(client):
         ven_id = (await peer_vtn.seen("registered"))["ven_id"]
         add_event(peer_vtn, ven_id)
@@ -131,13 +145,13 @@ async def test_plain_functions_as_handlers(peer_vtn: Peer, peer_vtn_url: str) ->
         assert value == VALUE
 
 
-async def test_raising_handler_opts_out_of_that_event_only(peer_vtn: Peer, peer_vtn_url: str) -> None:
+async def test_raising_handler_opts_out_of_that_event_only(driver: str, peer_vtn: Peer, peer_vtn_url: str) -> None:
     def on_event(event: dict[str, Any]) -> str:
         if event["event_id"] == "event-bad":
             raise RuntimeError("the device does not answer")
         return "optIn"
 
-    client = make_client(peer_vtn_url, "RaisingVEN", on_event, lambda: VALUE)
+    client = make_client(driver, peer_vtn_url, "RaisingVEN", on_event, lambda: VALUE)
     async with running(client):
         ven_id = (await peer_vtn.seen("registered"))["ven_id"]
         add_event(peer_vtn, ven_id, "event-bad")
@@ -147,8 +161,9 @@ async def test_raising_handler_opts_out_of_that_event_only(peer_vtn: Peer, peer_
     assert (bad["opt_type"], good["opt_type"]) == ("optOut", "optIn")
 
 
-async def test_cancelled_run_ends_cleanly(peer_vtn: Peer, peer_vtn_url: str) -> None:
-    client = make_client(peer_vtn_url, "CancelledVEN", lambda event: "optIn", lambda: VALUE)
+@pytest.mark.parametrize("driver", [name for name in CLIENTS if name != "threads"])  # which nobody can cancel
+async def test_cancelled_run_ends_cleanly(driver: str, peer_vtn: Peer, peer_vtn_url: str) -> None:
+    client = make_client(driver, peer_vtn_url, "CancelledVEN", lambda event: "optIn", lambda: VALUE)
     with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.run)
@@ -156,9 +171,10 @@ async def test_cancelled_run_ends_cleanly(peer_vtn: Peer, peer_vtn_url: str) -> 
             tasks.cancel_scope.cancel()
 
 
-def test_example_program_runs_as_it_stands(peer_vtn: Peer, peer_vtn_url: str, tmp_path: Path) -> None:
-    program = tmp_path / "ven.py"
-    text = EXAMPLE.read_text("utf-8")
+@pytest.mark.parametrize("name", ["ven.py", "sync_ven.py"])
+def test_example_program_runs_as_it_stands(name: str, peer_vtn: Peer, peer_vtn_url: str, tmp_path: Path) -> None:
+    program = tmp_path / name
+    text = (EXAMPLES / name).read_text("utf-8")
     assert "http://localhost:8080/OpenADR2/Simple/2.0b" in text
     program.write_text(text.replace("http://localhost:8080/OpenADR2/Simple/2.0b", peer_vtn_url), "utf-8")
     log = tmp_path / "ven.log"

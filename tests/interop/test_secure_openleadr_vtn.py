@@ -11,14 +11,24 @@ import pytest
 import trustme
 
 from oadr_core.security import fingerprint
-from oadr_transports import OpenADRClient
 from oadr_transports.options import trust_of
 from tests.interop.peer_process import Peer, running_peer
 from tests.logs import logged
 from tests.observations import Observations
-from tests.running import running
+from tests.running import CLIENTS, running
 
 pytestmark = pytest.mark.interop
+
+
+@pytest.fixture(params=CLIENTS)
+def driver(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def anyio_backend(driver: str) -> str:
+    """The loop in which the driver runs; threads need none, and the test has one."""
+    return CLIENTS[driver][1]
 
 
 @attrs.frozen
@@ -51,9 +61,9 @@ def secure_vtn(files: Files, peer_python: Path, tmp_path: Path) -> Iterator[Peer
         yield peer
 
 
-def client_of(files: Files, vtn: Peer, **options: Any) -> OpenADRClient:
+def client_of(driver: str, files: Files, vtn: Peer, **options: Any) -> Any:
     port = vtn.wait("ready")["port"]
-    return OpenADRClient(
+    return CLIENTS[driver][0](
         **{
             "ven_name": "Secure",
             "vtn_url": f"https://127.0.0.1:{port}/OpenADR2/Simple/2.0b",
@@ -66,9 +76,9 @@ def client_of(files: Files, vtn: Peer, **options: Any) -> OpenADRClient:
     )
 
 
-async def test_signed_messages_are_believed_on_both_sides(files: Files, secure_vtn: Peer) -> None:
+async def test_signed_messages_are_believed_on_both_sides(driver: str, files: Files, secure_vtn: Peer) -> None:
     ours = Observations()
-    client = client_of(files, secure_vtn)
+    client = client_of(driver, files, secure_vtn)
     client.add_handler("on_event", lambda event: ours.add("event", event=event) or "optIn")
     sent: list[str] = []
     client.add_hook("before_send_xml", sent.append)
@@ -82,8 +92,8 @@ async def test_signed_messages_are_believed_on_both_sides(files: Files, secure_v
     assert all("<ds:Signature " in document for document in sent)
 
 
-async def test_vtn_with_another_fingerprint_gets_no_message(files: Files, secure_vtn: Peer) -> None:
-    client = client_of(files, secure_vtn, vtn_fingerprint="AA:BB:CC:DD:EE:FF:00:11:22:33")
+async def test_vtn_with_another_fingerprint_gets_no_message(driver: str, files: Files, secure_vtn: Peer) -> None:
+    client = client_of(driver, files, secure_vtn, vtn_fingerprint="AA:BB:CC:DD:EE:FF:00:11:22:33")
     with logged() as lines:
         async with running(client):
             warning = await lines.seen("WARNING", lambda each: "no connection" in each["text"])
@@ -93,11 +103,11 @@ async def test_vtn_with_another_fingerprint_gets_no_message(files: Files, secure
 
 
 async def test_message_signed_by_another_is_warned_about_and_reaches_no_handler(
-    files: Files, secure_vtn: Peer
+    driver: str, files: Files, secure_vtn: Peer
 ) -> None:
     """The connection is the right one, the signature is not."""
     ours = Observations()
-    client = client_of(files, secure_vtn)
+    client = client_of(driver, files, secure_vtn)
     client._trust = trust_of(("AA:BB:CC:DD:EE:FF:00:11:22:33",))
     client.add_hook("after_receive_xml", lambda text: ours.add("reply"))
     with logged() as lines:
@@ -109,9 +119,9 @@ async def test_message_signed_by_another_is_warned_about_and_reaches_no_handler(
     assert "not a trusted one" in warning["text"]
 
 
-async def test_unsigned_messages_are_sent_when_signing_is_disabled(files: Files, secure_vtn: Peer) -> None:
+async def test_unsigned_messages_are_sent_when_signing_is_disabled(driver: str, files: Files, secure_vtn: Peer) -> None:
     sent: list[str] = []
-    client = client_of(files, secure_vtn, disable_signature=True)
+    client = client_of(driver, files, secure_vtn, disable_signature=True)
     client.add_hook("before_send_xml", sent.append)
     ours = Observations()
     client.add_hook("after_receive_xml", lambda text: ours.add("reply"))

@@ -86,11 +86,57 @@ def updated_report(request_id: str = "") -> Answer:
     )
 
 
-def registered_report(request_id: str) -> Answer:
-    """Return oadrRegisteredReport that requests nothing."""
+def registered_report(request_id: str, *requests: str) -> Answer:
+    """Return oadrRegisteredReport with these requests, or none."""
     return envelope(
-        f'<oadr:oadrRegisteredReport ei:schemaVersion="2.0b">{response(request_id)}<ei:venID>{VEN_ID}</ei:venID>'
-        "</oadr:oadrRegisteredReport>"
+        f'<oadr:oadrRegisteredReport ei:schemaVersion="2.0b">{response(request_id)}{"".join(requests)}'
+        f"<ei:venID>{VEN_ID}</ei:venID></oadr:oadrRegisteredReport>"
+    )
+
+
+def report_request(
+    report_request_id: str,
+    report_specifier_id: str,
+    *r_ids: str,
+    granularity: str = "PT1S",
+    back: str = "PT1S",
+    start: str = "2020-01-01T00:00:00Z",
+    length: str | None = "PT0S",
+) -> str:
+    """Return oadrReportRequest, for a message; without `length` it has no period."""
+    period = (
+        f"<ei:reportInterval><xcal:properties><xcal:dtstart><xcal:date-time>{start}</xcal:date-time></xcal:dtstart>"
+        f"<xcal:duration><xcal:duration>{length}</xcal:duration></xcal:duration></xcal:properties></ei:reportInterval>"
+    )
+    wanted = "".join(
+        f"<ei:specifierPayload><ei:rID>{r_id}</ei:rID><ei:readingType>x-notApplicable</ei:readingType>"
+        "</ei:specifierPayload>"
+        for r_id in r_ids
+    )
+    return (
+        f"<oadr:oadrReportRequest><ei:reportRequestID>{report_request_id}</ei:reportRequestID><ei:reportSpecifier>"
+        f"<ei:reportSpecifierID>{report_specifier_id}</ei:reportSpecifierID>"
+        f"<xcal:granularity><xcal:duration>{granularity}</xcal:duration></xcal:granularity>"
+        f"<ei:reportBackDuration><xcal:duration>{back}</xcal:duration></ei:reportBackDuration>"
+        f"{period if length is not None else ''}{wanted}</ei:reportSpecifier></oadr:oadrReportRequest>"
+    )
+
+
+def create_report(*requests: str) -> Answer:
+    """Return oadrCreateReport, for a poll."""
+    return envelope(
+        '<oadr:oadrCreateReport ei:schemaVersion="2.0b"><pyld:requestID>create-1</pyld:requestID>'
+        f"{''.join(requests)}<ei:venID>{VEN_ID}</ei:venID></oadr:oadrCreateReport>"
+    )
+
+
+def cancel_report(*report_request_ids: str, to_follow: bool = False) -> Answer:
+    """Return oadrCancelReport, for a poll."""
+    ids = "".join(f"<ei:reportRequestID>{each}</ei:reportRequestID>" for each in report_request_ids)
+    return envelope(
+        '<oadr:oadrCancelReport ei:schemaVersion="2.0b"><pyld:requestID>cancel-2</pyld:requestID>'
+        f"{ids}<pyld:reportToFollow>{str(to_follow).lower()}</pyld:reportToFollow><ei:venID>{VEN_ID}</ei:venID>"
+        "</oadr:oadrCancelReport>"
     )
 
 

@@ -241,7 +241,7 @@ async def test_vens_are_listed_asked_and_dropped(vtn: Vtn) -> None:
         assert (await client.post(f"/vens/{ven_id}/cancel", json={"at_once": True})).status_code == 200
         assert not vtn.vens
         status = (await client.get("/status")).json()
-    assert status == {"vtn_id": "VTN-1", "vens": 0, "live_events": 0, "events": 0}
+    assert status == {"vtn_id": "VTN-1", "vens": 0, "live_events": 0, "events": 0, "keeps_values": False}
 
 
 async def test_groups(vtn: Vtn) -> None:

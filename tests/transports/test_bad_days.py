@@ -16,7 +16,7 @@ import pytest
 
 from oadr_transports import OpenADRClient
 from tests.observations import Condition, Observations
-from tests.running import running
+from tests.running import CLIENTS, running
 from tests.transports.scripted_vtn import (
     BROKEN_OFF,
     EMPTY,
@@ -70,10 +70,25 @@ def logged() -> Iterator[Observations]:
         logger.removeHandler(handler)
 
 
-def make_client(vtn: ScriptedVtn) -> OpenADRClient:
-    client = OpenADRClient(
-        ven_name=VEN_NAME, vtn_url=vtn.url, allow_jitter=False, request_timeout=timedelta(seconds=1)
-    )
+@pytest.fixture(params=CLIENTS)
+def driver(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def anyio_backend(driver: str) -> str:
+    """The loop in which the driver runs; threads need none, and the test has one."""
+    return CLIENTS[driver][1]
+
+
+@pytest.fixture
+def client(driver: str, vtn: ScriptedVtn) -> Any:
+    """A client on the driver."""
+    return make_client(vtn, CLIENTS[driver][0])
+
+
+def make_client(vtn: ScriptedVtn, kind: type[Any] = OpenADRClient) -> Any:
+    client = kind(ven_name=VEN_NAME, vtn_url=vtn.url, allow_jitter=False, request_timeout=timedelta(seconds=1))
     client.add_handler("on_event", lambda event: "optIn")
     return client
 
@@ -92,10 +107,10 @@ def count(vtn: ScriptedVtn, message: str) -> int:
 
 @pytest.mark.parametrize(("answer", "cause"), BAD_ANSWERS)
 async def test_bad_answer_to_the_first_request(
-    vtn: ScriptedVtn, logged: Observations, answer: Answer, cause: str
+    vtn: ScriptedVtn, logged: Observations, answer: Answer, cause: str, client: Any
 ) -> None:
     vtn.script("*", answer)
-    async with running(make_client(vtn)):
+    async with running(client):
         await logged.seen("log", text_matches(cause))
         await vtn.seen("request", request("oadrCreatePartyRegistration"))
         await vtn.seen("request", request("oadrPoll"))
@@ -104,13 +119,12 @@ async def test_bad_answer_to_the_first_request(
     assert "\n" not in line["text"]
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize(("answer", "cause"), BAD_ANSWERS)
 async def test_bad_answer_to_a_poll(
-    vtn: ScriptedVtn, logged: Observations, answer: Answer, cause: str, anyio_backend: str
+    vtn: ScriptedVtn, logged: Observations, answer: Answer, cause: str, client: Any
 ) -> None:
     vtn.script("oadrPoll", answer)
-    async with running(make_client(vtn)):
+    async with running(client):
         await logged.seen("log", text_matches(cause))
         await vtn.seen("request", request("oadrPoll"), count=3)
     [line] = logged.all("log")
@@ -118,17 +132,17 @@ async def test_bad_answer_to_a_poll(
     assert count(vtn, "oadrCreatePartyRegistration") == 1
 
 
-async def test_vtn_is_down_at_first(vtn: ScriptedVtn, logged: Observations) -> None:
+async def test_vtn_is_down_at_first(vtn: ScriptedVtn, logged: Observations, client: Any) -> None:
     vtn.go_down()
-    async with running(make_client(vtn)):
+    async with running(client):
         await logged.seen("log", text_matches(r"refused|connect"))
         vtn.come_up()
         await vtn.seen("request", request("oadrCreatePartyRegistration"))
         await vtn.seen("request", request("oadrPoll"))
 
 
-async def test_vtn_goes_down_later(vtn: ScriptedVtn, logged: Observations) -> None:
-    async with running(make_client(vtn)):
+async def test_vtn_goes_down_later(vtn: ScriptedVtn, logged: Observations, client: Any) -> None:
+    async with running(client):
         await vtn.seen("request", request("oadrPoll"))
         vtn.go_down()
         await logged.seen("log", text_matches(r"refused|connect"))
@@ -138,14 +152,13 @@ async def test_vtn_goes_down_later(vtn: ScriptedVtn, logged: Observations) -> No
     assert count(vtn, "oadrCreatePartyRegistration") == 1
 
 
-async def test_opt_that_was_refused_by_a_500_is_delivered_again(vtn: ScriptedVtn) -> None:
+async def test_opt_that_was_refused_by_a_500_is_delivered_again(vtn: ScriptedVtn, client: Any) -> None:
     asked: list[str] = []
 
     def on_event(event: dict[str, Any]) -> str:
         asked.append(event["event_id"])
         return "optIn"
 
-    client = make_client(vtn)
     client.add_handler("on_event", on_event)
     vtn.script("oadrPoll", distribute_event(event_id="event-1"))
     vtn.script("oadrCreatedEvent", SERVER_ERROR, SILENCE)
@@ -156,12 +169,11 @@ async def test_opt_that_was_refused_by_a_500_is_delivered_again(vtn: ScriptedVtn
     assert asked == ["event-1"]
 
 
-async def test_opt_is_delivered_after_the_vtn_was_down(vtn: ScriptedVtn, logged: Observations) -> None:
+async def test_opt_is_delivered_after_the_vtn_was_down(vtn: ScriptedVtn, logged: Observations, client: Any) -> None:
     def on_event(event: dict[str, Any]) -> str:
         vtn.go_down()
         return "optIn"
 
-    client = make_client(vtn)
     client.add_handler("on_event", on_event)
     vtn.script("oadrPoll", distribute_event(event_id="event-1"))
     async with running(client):
@@ -172,10 +184,11 @@ async def test_opt_is_delivered_after_the_vtn_was_down(vtn: ScriptedVtn, logged:
     assert b"event-1" in delivered["body"]
 
 
-async def test_refused_registration_is_told_and_can_be_tried_again(vtn: ScriptedVtn, logged: Observations) -> None:
+async def test_refused_registration_is_told_and_can_be_tried_again(
+    vtn: ScriptedVtn, logged: Observations, client: Any
+) -> None:
     refusal = created_party_registration("", registered=False, code="463", text="unknown fingerprint")
     vtn.script("oadrCreatePartyRegistration", refusal)
-    client = make_client(vtn)
     async with running(client):
         line = await logged.seen("log", text_matches(r"463"))
         assert "unknown fingerprint" in line["text"]
@@ -185,10 +198,9 @@ async def test_refused_registration_is_told_and_can_be_tried_again(vtn: Scripted
 
 
 async def test_registration_cancelled_by_the_vtn_is_told_and_can_be_renewed(
-    vtn: ScriptedVtn, logged: Observations
+    vtn: ScriptedVtn, logged: Observations, client: Any
 ) -> None:
     vtn.script("oadrPoll", cancel_party_registration())
-    client = make_client(vtn)
     async with running(client):
         await logged.seen("log", text_matches(r"cancel"))
         answered = await vtn.seen("request", request("oadrCanceledPartyRegistration"))

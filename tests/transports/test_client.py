@@ -209,7 +209,7 @@ async def test_typed_face_tells_what_happens_as_frozen_objects() -> None:
                     happened.append(note)
                     if isinstance(note, EventReceived):
                         break
-            assert client.events[0].ei_event.event_descriptor.event_id == event_id
+            assert client.known_events[0].ei_event.event_descriptor.event_id == event_id
         assert isinstance(happened[0], Registered)
         assert client.ven_id == happened[0].ven_id
 

@@ -18,9 +18,13 @@ from tests.transports.scripted_vtn import (
     Answer,
     ScriptedVtn,
     cancel_party_registration,
+    cancel_report,
+    create_report,
     created_party_registration,
     distribute_event,
     envelope,
+    registered_report,
+    report_request,
 )
 
 MESSAGES = [
@@ -55,6 +59,9 @@ def test_good_answers_are_schema_valid(message: str, validate: Callable[[bytes],
         cancel_party_registration(),
         created_party_registration("", registered=False, code="463"),
         distribute_event(event_id="event-1"),
+        registered_report("r-1", report_request("1", "s", "a", "b")),
+        create_report(report_request("1", "s", "a"), report_request("2", "s", "a", back="PT0S", length=None)),
+        cancel_report("1", "2", to_follow=True),
     ],
 )
 def test_scripted_documents_are_schema_valid(answer: Answer, validate: Callable[[bytes], None]) -> None:

@@ -76,7 +76,7 @@ def test_a_commit_that_fails_changes_nothing(tmp_path: Path) -> None:
 def test_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_bytes(b"this is no database, it is a long enough text")
-    with pytest.raises(LocalError, match="no state of a VTN"):
+    with pytest.raises(LocalError, match="no state of a VEN or VTN"):
         SqliteStore(text)
     assert text.read_bytes().startswith(b"this is")
     database = tmp_path / "other.db"
@@ -101,3 +101,12 @@ def test_it_waits_for_the_disk(tmp_path: Path) -> None:
     assert store._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert store._database.execute("PRAGMA synchronous").fetchone() == (2,), "FULL"
     store.close()
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"v":1,"digest":"'])
+def test_few_bytes_of_something_else_are_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "vtn.db"
+    path.write_bytes(content)
+    with pytest.raises(LocalError, match="damaged"):
+        SqliteStore(path)
+    assert path.read_bytes() == content

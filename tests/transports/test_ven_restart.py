@@ -20,7 +20,7 @@ import pytest
 from oadr_core import LocalError
 from oadr_core.vtn import OptReceived, OptScheduleReceived, VenRegistered, VenReregistered
 from oadr_transports import OpenADRClient, Vtn
-from oadr_transports.stores import FileStore
+from oadr_transports.stores import SqliteStore
 from tests.running import running
 from tests.transports.programs import killable_ven
 
@@ -187,8 +187,8 @@ async def test_damaged_state_is_named_and_left_as_it_is(tmp_path: Path) -> None:
 
 
 async def test_nothing_is_done_that_could_not_be_saved(tmp_path: Path) -> None:
-    class FullDisk(FileStore):
-        def commit(self, changes: object) -> None:
+    class FullDisk(SqliteStore):
+        def commit(self, changes: object, reports: object = ()) -> None:
             raise OSError(28, "no space left on device")
 
     received: list[bytes] = []

@@ -24,19 +24,24 @@ from oadr_core.model import (
     Report,
     ReportDescription,
     ReportName,
+    ReportRequest,
+    ReportSpecifier,
     ReportType,
     RequestReregistration,
     SamplingRate,
+    SpecifierPayload,
+    UpdateReport,
 )
-from oadr_core.vtn import EventPublished, ReportPolicy, build_event
+from oadr_core.vtn import EventPublished, Reading, ReportDue, ReportOffer, ReportPolicy, build_event
 from oadr_transports import Vtn
+from tests.core.vtn.test_reports import offer, states
 
 MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
 def vtn() -> Vtn:
-    return Vtn(vtn_id="VTN-1", identity="insecure", reports=ReportPolicy(automatic=False))
+    return Vtn(vtn_id="VTN-1", identity="insecure", reports=ReportPolicy(rules=()))
 
 
 def publish(vtn: Vtn, **details: Any) -> str:
@@ -146,7 +151,7 @@ async def test_messages_to_a_ven(vtn: Vtn) -> None:
         RequestReregistration,
         CancelPartyRegistration,
     ]
-    with pytest.raises(LocalError, match="offers s, not"):
+    with pytest.raises(LocalError, match="offered is 's', not"):
         vtn.request_report(ven_id, "other")
 
 
@@ -218,3 +223,27 @@ async def test_waiting_reader_is_woken_by_news_and_by_the_end(vtn: Vtn) -> None:
 def test_buffer_holds_at_least_one(vtn: Vtn) -> None:
     with pytest.raises(LocalError, match="limit"):
         vtn.notifications(limit=0)
+
+
+async def test_vtn_has_reports_of_its_own() -> None:
+    offered = (ReportOffer(report=offer("prices")), ReportOffer(report=states()))
+    vtn = Vtn(vtn_id="VTN-1", identity="insecure", offered_reports=offered)
+    ven_id = await registered(vtn)
+    specifier = ReportSpecifier(
+        report_specifier_id="prices",
+        granularity=Duration(),
+        report_back_duration=Duration(),
+        specifier_payload=(SpecifierPayload(r_id="r"),),
+    )
+    request = ReportRequest(report_request_id="q", report_specifier=specifier)
+    async with vtn.notifications() as notes:
+        await post(vtn, "EiReport", CreateReport(request_id="c", oadr_report_request=(request,), ven_id=ven_id))
+        async for note in notes:
+            if isinstance(note, ReportDue):
+                vtn.provide_report(note, [Reading(r_id="r", value=21.5)])
+                break
+    message = await post(vtn, "OadrPoll", Poll(ven_id=ven_id))
+    while not isinstance(message, UpdateReport):
+        message = await post(vtn, "OadrPoll", Poll(ven_id=ven_id))
+    [interval] = message.oadr_report[0].intervals
+    assert [payload.payload_base for payload in interval.stream_payload_base] == [21.5]

@@ -9,6 +9,8 @@ import logging
 import signal
 import socket
 import subprocess
+import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +26,9 @@ import pytest
 from oadr_core.ven import OptDelivered
 from oadr_transports import OpenADRClient
 from oadr_transports.admin import ContactFile
+from oadr_transports.stores import SqliteReader
 from tests.cli.command import OADR
+from tests.transports.meters import KILOWATT, MINUTE, Meter
 
 LIVES = 5
 NAMES = ("ven-a", "ven-b", "ven-c")
@@ -219,3 +223,49 @@ async def is_quiet(operator: httpx2.AsyncClient, told: Told) -> bool:
             if delivery["state"] != "answered" and not never_heard:
                 return False
     return True
+
+
+def test_a_killed_vtn_keeps_every_value_that_it_has_answered(tmp_path: Path) -> None:
+    """A meter reports, and corrects what it has reported, while its VTN is killed over and over."""
+    server, dice = Server(tmp_path), Random(7)
+    told: dict[datetime, float] = {}
+    unsure: dict[datetime, float] = {}
+    begin = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=10)
+    meter: Meter | None = None
+    headers = {"Content-Type": "application/xml"}
+
+    def post(service: str, data: bytes) -> bytes:
+        reply = httpx2.post(f"{server.url}/{service}", content=data, headers=headers)
+        assert reply.status_code == 200
+        return reply.content
+
+    for _ in range(LIVES):
+        with server.living() as process:
+            while True:
+                try:
+                    meter = meter or Meter(post, "meter", {"power": KILOWATT}).offer()
+                    meter.fetch()
+                    break
+                except httpx2.ConnectError:
+                    time.sleep(0.05)  # the process is not that far
+            killer = threading.Timer(0.3 + dice.random(), process.kill)
+            killer.start()
+            try:
+                while True:
+                    first = dice.randrange(500)
+                    sent = {
+                        begin + minute * MINUTE: dice.random() for minute in range(first, first + dice.randint(1, 60))
+                    }
+                    unsure.update(sent)
+                    meter.send(begin + first * MINUTE, [{"power": value} for value in sent.values()])
+                    told.update(sent)
+                    unsure = {at: value for at, value in unsure.items() if at not in sent}
+            except httpx2.TransportError:
+                killer.join()
+    kept = list(SqliteReader(server.state).values())
+    assert len({value.dtstart for value in kept}) == len(kept), "nothing is there twice"
+    found = {value.dtstart: value.value for value in kept}
+    assert len(told) > 50
+    for at, value in told.items():
+        assert found[at] in (value, unsure.get(at)), "what was answered, or what was sent after it"
+    assert "Traceback" not in server.errors

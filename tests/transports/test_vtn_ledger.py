@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import anyio
@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from oadr_core import LocalError, decode, encode
-from oadr_core.engine import Record
+from oadr_core.engine import Record, ReportReceived, SaveState
 from oadr_core.model import CreatePartyRegistration, Poll
 from oadr_core.vtn.saving import Group
 from oadr_transports import Vtn
@@ -27,10 +27,10 @@ class SlowStore(MemoryStore):
         self.may = threading.Semaphore(0)
         self.commits: list[dict[str, bytes | None]] = []
 
-    def commit(self, changes: Mapping[str, bytes | None]) -> None:
+    def commit(self, changes: Mapping[str, bytes | None], reports: Iterable[ReportReceived] = ()) -> None:
         assert self.may.acquire(timeout=10)
         self.commits.append(dict(changes))
-        super().commit(changes)
+        super().commit(changes, reports)
 
 
 class BrokenStore(MemoryStore):
@@ -40,15 +40,19 @@ class BrokenStore(MemoryStore):
         super().__init__()
         self.good = good
 
-    def commit(self, changes: Mapping[str, bytes | None]) -> None:
+    def commit(self, changes: Mapping[str, bytes | None], reports: Iterable[ReportReceived] = ()) -> None:
         self.good -= 1
         if self.good < 0:
             raise OSError("no space left")
-        super().commit(changes)
+        super().commit(changes, reports)
 
 
 def record(key: str, *ven_ids: str) -> Record:
     return Record(key=key, state=Group(ven_ids=ven_ids))
+
+
+def step(key: str, *ven_ids: str) -> SaveState:
+    return SaveState(records=(record(key, *ven_ids),))
 
 
 async def test_many_steps_share_a_commit_and_keep_their_order() -> None:
@@ -56,14 +60,14 @@ async def test_many_steps_share_a_commit_and_keep_their_order() -> None:
     ledger = Ledger(store)
     done: list[int] = []
 
-    async def step(number: int) -> None:
+    async def one(number: int) -> None:
         await ledger.settled()
         done.append(number)
 
     async with anyio.create_task_group() as tasks:
         for number in range(10):
-            ledger.add([record(f"k{number % 3}", str(number))])
-            tasks.start_soon(step, number)
+            ledger.add(step(f"k{number % 3}", str(number)))
+            tasks.start_soon(one, number)
         await anyio.wait_all_tasks_blocked()
         assert not done
         store.may.release(3)
@@ -75,7 +79,7 @@ async def test_many_steps_share_a_commit_and_keep_their_order() -> None:
 async def test_whoever_comes_later_waits_for_what_it_may_have_seen() -> None:
     store = SlowStore()
     ledger = Ledger(store)
-    ledger.add([record("a")])
+    ledger.add(step("a"))
     passed = False
 
     async def reader() -> None:
@@ -96,11 +100,11 @@ async def test_whoever_comes_later_waits_for_what_it_may_have_seen() -> None:
 async def test_command_in_the_middle_of_a_commit_comes_after_it() -> None:
     store = SlowStore()
     ledger = Ledger(store)
-    ledger.add([record("k", "first")])
+    ledger.add(step("k", "first"))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ledger.settled)
         await anyio.wait_all_tasks_blocked()
-        ledger.add([record("k", "second")])
+        ledger.add(step("k", "second"))
         store.may.release(2)
         ledger.settle()
     assert store.load() == {"k": record("", "second").data()}
@@ -109,16 +113,16 @@ async def test_command_in_the_middle_of_a_commit_comes_after_it() -> None:
 
 async def test_without_a_store_nothing_waits() -> None:
     ledger = Ledger(None)
-    ledger.add([record("a")])
+    ledger.add(step("a"))
     ledger.settle()
     await ledger.settled()
 
 
 async def test_after_a_failure_nothing_passes() -> None:
     ledger = Ledger(BrokenStore(good=1))
-    ledger.add([record("a")])
+    ledger.add(step("a"))
     await ledger.settled()
-    ledger.add([record("b")])
+    ledger.add(step("b"))
     for _ in range(2):
         with pytest.raises(StoreFailed, match="no space left"):
             await ledger.settled()

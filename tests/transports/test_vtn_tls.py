@@ -36,7 +36,8 @@ from oadr_core.security import fingerprint
 from oadr_core.vtn import Admitted, OptReceived, VenRegistered
 from oadr_core.vtn.routes import ROUTES
 from oadr_transports import OpenADRClient, Vtn, uvicorn_tls
-from oadr_transports.http import CarrierError, HttpCarrier
+from oadr_transports.http import HttpCarrier
+from oadr_transports.ports import CarrierError
 from oadr_transports.server import Server, serve
 from oadr_transports.tls import Level, client_context, server_context
 from tests.core.vtn.test_identity import saying

@@ -19,9 +19,11 @@ from .now import Now
 from .records import Record, SaveState
 from .retry import Failure
 from .schedule import Timeline, starts, timeline
+from .values import DataPoint, ReportReceived, ReportValue, ReportValues
 
 __all__ = [
     "AbandonExchange",
+    "DataPoint",
     "ExchangeFailed",
     "Failure",
     "Input",
@@ -30,6 +32,9 @@ __all__ = [
     "Output",
     "Record",
     "ReplyArrived",
+    "ReportReceived",
+    "ReportValue",
+    "ReportValues",
     "RequestArrived",
     "SaveState",
     "SendReply",

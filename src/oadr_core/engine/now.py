@@ -7,7 +7,7 @@ survived.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import attrs
 
@@ -37,4 +37,4 @@ class Now:
 
     def mono_at(self, wall: datetime) -> float:
         """When ``mono`` will be, if the wall clock does not jump, at the instant ``wall``."""
-        return self.mono + (wall - self.wall) / timedelta(seconds=1)
+        return self.mono + (wall - self.wall).total_seconds()

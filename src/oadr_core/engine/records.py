@@ -20,9 +20,10 @@ remembered. After a crash the last step may be done again: every reducer accepts
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from hashlib import blake2b
+from operator import attrgetter, is_
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, cast
 
@@ -30,6 +31,7 @@ import attrs
 
 from ..errors import LocalError, shown
 from .exchange import Output
+from .values import ReportReceived
 
 VERSION: Final = 1
 """Of the form of records. A record of a later version is refused; an earlier one will be brought up to date here."""
@@ -46,9 +48,11 @@ _T = TypeVar("_T")
 # --- declaring ------------------------------------------------------------------------------------------------------
 
 
-def volatile(default: Any) -> Any:
-    """A field that does not outlive the process; it begins with ``default``."""
-    return attrs.field(default=default, metadata={_MARK: _VOLATILE})
+def volatile(default: Any, *, eq: bool = True) -> Any:
+    """A field that does not outlive the process; it begins with ``default``. In a part of a durable field it takes no
+    part in comparisons (``eq``), so that its change alone saves nothing.
+    """
+    return attrs.field(default=default, eq=eq, metadata={_MARK: _VOLATILE})
 
 
 def quiet(default: Any) -> Any:
@@ -69,6 +73,9 @@ class Plan:
     quiet: tuple[str, ...]
     tables: tuple[tuple[str, str], ...]
     volatile: tuple[str, ...]
+    durable_of: Callable[[object], tuple[object, ...]]
+    """The values of the durable fields, all at once: each step asks for them."""
+    tables_of: Callable[[object], tuple[object, ...]]
 
 
 def plan(cls: type) -> Plan:
@@ -79,12 +86,23 @@ def plan(cls: type) -> Plan:
 @cache
 def _plan(cls: type) -> Plan:
     marked = [(field.name, field.metadata.get(_MARK, "")) for field in attrs.fields(cls)]
+    durable = tuple(name for name, mark in marked if not mark)
+    tables = tuple((name, mark.removeprefix(_TABLE)) for name, mark in marked if mark.startswith(_TABLE))
     return Plan(
-        durable=tuple(name for name, mark in marked if not mark),
+        durable=durable,
         quiet=tuple(name for name, mark in marked if mark == _QUIET),
-        tables=tuple((name, mark.removeprefix(_TABLE)) for name, mark in marked if mark.startswith(_TABLE)),
+        tables=tables,
         volatile=tuple(name for name, mark in marked if mark == _VOLATILE),
+        durable_of=_getter(durable),
+        tables_of=_getter(tuple(name for name, _ in tables)),
     )
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[object], tuple[object, ...]]:
+    """A function that gives the fields of these names."""
+    if len(names) < 2:  # attrgetter gives no tuple then
+        return lambda value: tuple(getattr(value, name) for name in names)
+    return attrgetter(*names)
 
 
 # --- saving ---------------------------------------------------------------------------------------------------------
@@ -104,12 +122,15 @@ class Record:
 
 @attrs.frozen(kw_only=True)
 class SaveState(Output):
-    """Commit these records, all or none, before you carry out the outputs that follow.
+    """Commit these records, and the values in ``reports``, all or none, before you carry out the outputs that follow.
 
-    If the commit fails, the outputs must not be carried out: stop, and restore the session from the store.
+    The values are told besides, each report by the very same :class:`~.values.ReportReceived` further on, so a driver
+    that keeps none leaves them out. If the commit fails, the outputs must not be carried out: stop, and restore the
+    session from the store.
     """
 
-    records: tuple[Record, ...]
+    records: tuple[Record, ...] = ()
+    reports: tuple[ReportReceived, ...] = ()
 
 
 def changes(name: str, before: object, after: object) -> tuple[Record, ...]:
@@ -118,8 +139,10 @@ def changes(name: str, before: object, after: object) -> tuple[Record, ...]:
     What is the very same object is not looked at, so a step that changes little costs little.
     """
     marks = plan(type(after))
-    head = any(_differ(before, after, field) for field in marks.durable)
-    found = [record for field, prefix in marks.tables for record in _table(before, after, field, prefix)]
+    head = marks.durable_of(before) != marks.durable_of(after)
+    found: list[Record] = []
+    if not all(map(is_, marks.tables_of(before), marks.tables_of(after))):
+        found += (record for field, prefix in marks.tables for record in _table(before, after, field, prefix))
     if head or (found and any(_differ(before, after, field) for field in marks.quiet)):
         found.insert(0, Record(key=name, state=after))
     return tuple(found)
@@ -151,7 +174,9 @@ def same(one: object, other: object) -> bool:
     if type(one) is not type(other) or not attrs.has(type(one)):
         return one == other
     marks = plan(type(one))
-    return not any(_differ(one, other, field) for field in (*marks.durable, *marks.quiet))
+    if marks.durable_of(one) != marks.durable_of(other):
+        return False
+    return not any(_differ(one, other, field) for field in marks.quiet)
 
 
 def everything(name: str, state: object) -> tuple[Record, ...]:

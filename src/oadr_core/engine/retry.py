@@ -16,6 +16,8 @@ FIRST_DELAY_S: Final = 1.0
 """About one second before the first repetition (PS 9.1.7)."""
 BACK_OFF_SHARE: Final = 0.1
 """Delays are spread by 10 % each way, so that a thousand clients do not return at once (PS 9.1.7)."""
+LATER: Final = frozenset({408, 429, 502, 503, 504})
+"""What says nothing about the message: the same one may be taken later."""
 _DOUBLINGS: Final = 30
 """No delay doubles more often; it is truncated long before."""
 
@@ -28,7 +30,7 @@ class Failure(StrEnum):
     TIMEOUT = "timeout"
     """No reply in time."""
     OVERLOADED = "overloaded"
-    """The peer asks for quiet (HTTP 503)."""
+    """The peer asks for quiet (HTTP 503, 429), was too slow (408), or a gateway does not find it (502, 504)."""
     REFUSED = "refused"
     """The peer will not take this message (HTTP 4xx)."""
     BROKEN = "broken"
@@ -69,6 +71,6 @@ def failure_of_status(status: int) -> Failure | None:
     """What an HTTP status means for the exchange (PS 9.1.5); ``None`` for success."""
     if 200 <= status < 300:
         return None
-    if status == 503:
+    if status in LATER:
         return Failure.OVERLOADED
     return Failure.REFUSED if status < 500 else Failure.BROKEN

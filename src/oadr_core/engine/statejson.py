@@ -118,7 +118,9 @@ def _mapping_reader(cls: Any, converter: Converter) -> Callable[[Any, Any], Any]
 
 
 def _union_reader(cls: Any, converter: Converter) -> Callable[[Any, Any], Any]:
-    """Read the arm that fits the JSON value: an object is the class, text a known name or itself, the rest a number."""
+    """Read the arm that fits the JSON value: an object is the class that has its fields, text a known name or itself,
+    the rest a number.
+    """
     arms = get_args(cls)
     objects = [arm for arm in arms if isinstance(arm, type) and attrs.has(arm)]
     names = [arm for arm in arms if isinstance(arm, type) and issubclass(arm, Enum)]
@@ -126,8 +128,10 @@ def _union_reader(cls: Any, converter: Converter) -> Callable[[Any, Any], Any]:
     def read(value: Any, _: Any) -> Any:
         if value is None and NoneType in arms:
             return None
-        if isinstance(value, dict) and len(objects) == 1:
-            return converter.structure(value, objects[0])
+        if isinstance(value, dict):
+            fitting = [arm for arm in objects if set(value) <= {field.name for field in attrs.fields(arm)}]
+            if len(fitting) == 1:
+                return converter.structure(value, fitting[0])
         if isinstance(value, str):
             known = (name(value) for name in names if value in [str(member.value) for member in name])
             return next(known, value)

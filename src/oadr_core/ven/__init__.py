@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from .config import ReportOffer, SignalSupport, VenConfig
+from ..engine.values import DataPoint, ReportReceived, ReportValue, ReportValues
+from ..reporting.asking import AskReport, StopReports
+from ..reporting.offers import ReportOffer
+from ..reporting.readings import (
+    Collection,
+    Loss,
+    ProvideReport,
+    Reading,
+    ReportBuffer,
+    ReportCancelled,
+    ReportDelivered,
+    ReportDue,
+    ReportRequested,
+    ReportsLost,
+)
+from ..reporting.requested import (
+    ReportRequestConfirmed,
+    ReportRequestMade,
+    ReportRequestStopped,
+    ReportsOffered,
+)
+from .config import SignalSupport, VenConfig
 from .messages import (
     CancelRegistration,
     Change,
-    Collection,
     Decide,
     DecisionNeeded,
     EventCancelled,
@@ -23,17 +43,11 @@ from .messages import (
     OptRefused,
     OptWithdrawn,
     PollNow,
-    ProvideReport,
-    Reading,
     Reconfigure,
     Register,
     Registered,
     RegistrationEnded,
     RegistrationRefused,
-    ReportCancelled,
-    ReportDelivered,
-    ReportDue,
-    ReportRequested,
     WithdrawOpt,
 )
 from .progress import Value
@@ -42,9 +56,11 @@ from .state import Opt, Registration, VenState
 from .timeline import Stage
 
 __all__ = [
+    "AskReport",
     "CancelRegistration",
     "Change",
     "Collection",
+    "DataPoint",
     "Decide",
     "DecisionNeeded",
     "EventCancelled",
@@ -54,6 +70,7 @@ __all__ = [
     "EventStatusChanged",
     "EventsOverlap",
     "IntervalStarted",
+    "Loss",
     "MakeOpt",
     "Opt",
     "OptAccepted",
@@ -70,13 +87,23 @@ __all__ = [
     "Registration",
     "RegistrationEnded",
     "RegistrationRefused",
+    "ReportBuffer",
     "ReportCancelled",
     "ReportDelivered",
     "ReportDue",
     "ReportOffer",
+    "ReportReceived",
+    "ReportRequestConfirmed",
+    "ReportRequestMade",
+    "ReportRequestStopped",
     "ReportRequested",
+    "ReportValue",
+    "ReportValues",
+    "ReportsLost",
+    "ReportsOffered",
     "SignalSupport",
     "Stage",
+    "StopReports",
     "Value",
     "VenConfig",
     "VenSession",

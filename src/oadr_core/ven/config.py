@@ -11,8 +11,10 @@ from typing import Any, Final
 import attrs
 
 from ..errors import LocalError
-from ..model import EiTarget, OptType, Report, SignalName, SignalType
-from .messages import Collection
+from ..model import EiTarget, OptType, SignalName, SignalType
+from ..reporting import offers
+from ..reporting.offers import ReportOffer
+from ..reporting.readings import ReportBuffer
 
 SHORTEST_POLL_S: Final = 1.0
 """A VTN that asks for more than one poll a second gets one: durations have whole seconds, and zero is not defined."""
@@ -21,18 +23,6 @@ SHORTEST_POLL_S: Final = 1.0
 def _positive(instance: object, attribute: attrs.Attribute[Any], value: timedelta | None) -> None:
     if value is not None and value <= timedelta():
         raise LocalError(f"a positive timedelta is expected, not {value!r}", path=f"VenConfig/{attribute.name}")
-
-
-@attrs.frozen(kw_only=True)
-class ReportOffer:
-    """A report that the VEN can give: its metadata, and how its values are collected.
-
-    ``report`` is a metadata report (R305): descriptions, duration, name with METADATA_. The session fills in
-    ``created_date_time``.
-    """
-
-    report: Report
-    collection: Collection = Collection.INCREMENTAL
 
 
 @attrs.frozen(kw_only=True)
@@ -49,8 +39,9 @@ class VenConfig:
     """What a VEN session is told once.
 
     ``ven_name``: for people. ``ven_id``: preconfigured by the VTN's operator, else the VTN assigns one (R402).
-    ``reports``: what can be reported (R306). ``poll_interval``: until the VTN asks for one, and never shorter than
-    what it asks for. ``jitter``: spread polls and deliveries by 10 % or 5 minutes, whichever is less.
+    ``reports``: what can be reported (R306). ``report_buffer``: how much of it waits while the VTN is away.
+    ``poll_interval``: until the VTN asks for one, and never shorter than what it asks for. ``jitter``: spread polls
+    and deliveries by 10 % or 5 minutes, whichever is less.
     ``default_opt``: for an event about which nobody decides in ``decision_timeout``. ``timeout``: of one exchange;
     the profile wants 5 s or more (PS 9.1.6). ``registration_retry``: after a refusal or a cancellation by the VTN
     (R401); ``None`` waits for :class:`.Register`. ``query_first``: ask what the VTN offers before registering.
@@ -84,16 +75,14 @@ class VenConfig:
     device_classes: frozenset[str] | None = None
     report_only: bool = False
     transport_address: str | None = None
+    report_buffer: ReportBuffer = attrs.field(factory=ReportBuffer)
 
     def __attrs_post_init__(self) -> None:
         name: object = self.ven_name  # annotations do not bind a caller
         if not isinstance(name, str) or not name:
             raise LocalError(f"a name is expected, not {name!r}", path="VenConfig/ven_name")
-        specifiers = [offer.report.report_specifier_id for offer in self.reports]
-        if len(set(specifiers)) < len(specifiers):
-            raise LocalError("report specifiers must be unique", path="VenConfig/reports", rule="R308")
+        offers.check(self.reports, "VenConfig/reports")
 
     def offer(self, report_specifier_id: str) -> ReportOffer | None:
         """The offered report with this specifier."""
-        found = (offer for offer in self.reports if offer.report.report_specifier_id == report_specifier_id)
-        return next(found, None)
+        return offers.find(self.reports, report_specifier_id)

@@ -46,9 +46,10 @@ from ..model import (
     UpdatedReport,
     UpdateReport,
 )
+from ..reporting.buffer import next_delivery
+from ..reporting.sampling import JITTER_MOST_S, JITTER_SHARE
 from ..wire import decode
-from . import decisions, events, opts, registration, reports
-from .sampling import JITTER_MOST_S, JITTER_SHARE
+from . import decisions, events, opts, registration, reports, requests
 from .state import Flight, Outgoing, Phase, Turn
 
 MOST_DRAINED: Final = 16
@@ -81,8 +82,12 @@ def _settled(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
 
 
 def _events_came(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
-    if isinstance(reply, DistributeEvent):
-        events.on_distributed(turn, reply)
+    if not isinstance(reply, DistributeEvent):
+        return
+    crossed = turn.state.crossed == entry.number
+    events.on_distributed(turn, reply, complete=not crossed)
+    if crossed:
+        registration.resynchronise(turn)
 
 
 REPLIES: Final[Mapping[type[Payload], Answer]] = MappingProxyType(
@@ -93,9 +98,11 @@ REPLIES: Final[Mapping[type[Payload], Answer]] = MappingProxyType(
         CanceledPartyRegistration: Answer(Response, _settled),
         RegisterReport: Answer(RegisteredReport, reports.on_registered),
         RegisteredReport: Answer(Response, _settled),
+        CreateReport: Answer(CreatedReport, requests.on_created, refusals=True),
         CreatedReport: Answer(Response, _settled),
-        UpdateReport: Answer(UpdatedReport, reports.on_updated),
+        UpdateReport: Answer(UpdatedReport, reports.on_updated, refusals=True),
         UpdatedReport: Answer(Response, _settled),
+        CancelReport: Answer(CanceledReport, requests.on_canceled, refusals=True),
         CanceledReport: Answer(Response, _settled),
         RequestEvent: Answer(DistributeEvent, _events_came),
         CreatedEvent: Answer(Response, decisions.on_answered),
@@ -116,8 +123,8 @@ INCOMING: Final[Mapping[type[Payload], OnRequest]] = MappingProxyType(
         DistributeEvent: events.on_distributed,
         CreateReport: reports.on_requested,
         CancelReport: reports.on_cancelled,
-        RegisterReport: reports.on_offered,
-        UpdateReport: reports.on_values,
+        RegisterReport: requests.on_offered,
+        UpdateReport: requests.on_values,
         CancelPartyRegistration: registration.on_cancelled_by_vtn,
         RequestReregistration: registration.on_reregistration_requested,
     }
@@ -239,6 +246,7 @@ def _failed(turn: Turn, flight: Flight, failure: Failure, detail: str, retry_aft
     policy, longest = POLICIES[failure], _longest_delay(turn)
     what = f"{name_of(flight.payload)} failed: {detail}"
     entry = _entry(turn, flight.number)
+    away = turn.state.missed and failure is not Failure.REFUSED  # polls fail, too: this message is not to blame
     turn.set(drained=0, missed=turn.state.missed or policy.whole or entry is None)
     if policy.whole:
         failures = turn.state.failures + 1
@@ -259,11 +267,14 @@ def _failed(turn: Turn, flight: Flight, failure: Failure, detail: str, retry_aft
     elif (
         policy.attempts is not None
         and entry.attempts + 1 >= policy.attempts
+        and not away
         and not isinstance(entry.payload, CreatePartyRegistration)
     ):
         turn.remove(entry)
         turn.tell(Trouble(text=f"{what}; it is given up", failure=failure, lost=entry.payload))
         opts.given_up(turn, entry.payload)
+        reports.given_up(turn, entry)
+        requests.given_up(turn, entry.payload)
     else:
         turn.tell(Trouble(text=what, failure=failure, retry_s=_delay(turn, entry)))
 
@@ -279,7 +290,8 @@ def _complain(turn: Turn, sent: Payload, response: EiResponse) -> None:
 
 
 def _entry(turn: Turn, number: int | None) -> Outgoing | None:
-    return turn.state.outbox.get(str(number))
+    delivery = turn.state.delivery
+    return delivery if delivery is not None and delivery.number == number else turn.state.outbox.get(str(number))
 
 
 def _delay(turn: Turn, entry: Outgoing) -> float:
@@ -307,8 +319,7 @@ def _poll_at(turn: Turn) -> float | None:
     state = turn.state
     if state.phase is not Phase.REGISTERED or state.next_poll is None:
         return None
-    waiting = any(not isinstance(entry.payload, UpdateReport) for entry in state.outbox.values())
-    quiet = not waiting and not state.answers and decisions.next_mono(state.events.values()) is None
+    quiet = not state.outbox and not state.answers and decisions.next_mono(state.events.values()) is None
     return turn.now.mono if 0 < state.drained < MOST_DRAINED and quiet else state.next_poll
 
 
@@ -320,15 +331,33 @@ def send_next(turn: Turn) -> None:
     state, mono = turn.state, turn.now.mono
     if state.flight is not None or (state.retry_at is not None and mono < state.retry_at):
         return
-    ready = [entry for entry in _sendable(turn) if entry.not_before <= mono]
-    urgent = next((entry for entry in ready if not isinstance(entry.payload, UpdateReport)), None)
-    poll_at = _poll_at(turn)
-    if urgent is not None:
-        _send(turn, urgent.service, urgent.payload, urgent.number)
-    elif poll_at is not None and poll_at <= mono:
-        _poll(turn)
-    elif ready:
-        _send(turn, ready[0].service, ready[0].payload, ready[0].number)
+    entry = next((entry for entry in _sendable(turn) if entry.not_before <= mono), None)
+    if entry is None:
+        poll_at = _poll_at(turn)
+        if poll_at is not None and poll_at <= mono:
+            _poll(turn)
+            return
+        entry = _delivery(turn)
+    if entry is not None:
+        _send(turn, entry.service, entry.payload, entry.number)
+
+
+def _delivery(turn: Turn) -> Outgoing | None:
+    """The reports that are to be sent now."""
+    at = _deliver_at(turn)
+    if at is None or at > turn.now.mono:
+        return None
+    if turn.state.delivery is None:
+        reports.deliver(turn)
+    return turn.state.delivery
+
+
+def _deliver_at(turn: Turn) -> float | None:
+    """When (on mono) reports may be sent."""
+    state = turn.state
+    if state.phase is not Phase.REGISTERED:
+        return None
+    return state.delivery.not_before if state.delivery is not None else next_delivery(state.jobs.values())
 
 
 def _poll(turn: Turn) -> None:
@@ -363,9 +392,7 @@ def next_mono(turn: Turn) -> float | None:
     if state.flight is not None:
         return state.flight.deadline
     waiting = [entry.not_before for entry in _sendable(turn)]
-    poll_at = _poll_at(turn)
-    if poll_at is not None:
-        waiting.append(poll_at)
+    waiting += [at for at in (_poll_at(turn), _deliver_at(turn)) if at is not None]
     earliest = min(waiting, default=None)
     return earliest if earliest is None or state.retry_at is None else max(earliest, state.retry_at)
 

@@ -25,6 +25,7 @@ from ..model import (
     EventStatus,
     OptType,
     Payload,
+    RequestEvent,
     ServiceName,
 )
 from . import decisions
@@ -41,8 +42,11 @@ _SETTLED: Final[Mapping[str, Any]] = MappingProxyType({"asking": None, "deadline
 """Nobody is asked any more about an event that the VTN does not distribute."""
 
 
-def on_distributed(turn: Turn, payload: Payload) -> None:
-    """A DistributeEvent has come, by poll, by push, or in answer to RequestEvent."""
+def on_distributed(turn: Turn, payload: Payload, *, complete: bool = True) -> None:
+    """A DistributeEvent has come, by poll, by push, or in answer to RequestEvent.
+
+    Not ``complete``: what is missing in it is not cancelled by that (R61), for it may be older than what came before.
+    """
     assert isinstance(payload, DistributeEvent)
     response, registration = payload.ei_response, turn.state.registration
     if response is not None and not response.ok:
@@ -58,11 +62,36 @@ def on_distributed(turn: Turn, payload: Payload) -> None:
         _refuse_vtn(turn, payload.vtn_id, registration.vtn_id)
         return
     before = turn.state.events
+    complete = complete and not _is_older(payload, before)
+    _note_crossing(turn)
     for event in payload.oadr_event:
         _take(turn, event, payload.request_id, registration.ven_id)
-    _cancel_missing(turn, payload)
+    if complete:
+        _cancel_missing(turn, payload)
     _tell_overlaps(turn, before)
     decisions.gather(turn)
+
+
+def _is_older(payload: DistributeEvent, known: Mapping[str, KnownEvent]) -> bool:
+    """R115: all events of a message have its time in createdDateTime, so a push that was overtaken can be told by an
+    event that came with a later one before.
+    """
+    for event in payload.oadr_event:
+        before = known.get(event.ei_event.event_descriptor.event_id)
+        if before is not None and _created(event) < _created(before.event):
+            return True
+    return False
+
+
+def _created(event: Event) -> datetime:
+    return event.ei_event.event_descriptor.created_date_time
+
+
+def _note_crossing(turn: Turn) -> None:
+    """Events are pushed while an oadrRequestEvent is under way: which of the two is the later one, nobody can tell."""
+    flight = turn.state.flight
+    if turn.pushed and flight is not None and flight.number is not None and isinstance(flight.payload, RequestEvent):
+        turn.set(crossed=flight.number)
 
 
 def _take(turn: Turn, event: Event, request_id: str, ven_id: str) -> None:
@@ -180,8 +209,8 @@ def forget_all(turn: Turn) -> None:
 
 def _drop(turn: Turn, known: KnownEvent) -> None:
     gone = timeline(known.event.ei_event).gone
-    if known.cancelled:  # it was told, and only runs out
-        turn.put_event(evolve(known, implied=True, **_SETTLED))
+    if known.cancelled:  # it was told, and only runs out: the VTN wants nothing more of it
+        turn.put_event(evolve(known, acknowledged=True, **_SETTLED))
     elif gone is not None and turn.now.wall >= gone:
         turn.drop_event(known.event_id)
     else:

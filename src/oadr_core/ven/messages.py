@@ -14,7 +14,6 @@ import attrs
 
 from ..engine.exchange import Input, Notification
 from ..model import (
-    DataQuality,
     EiTarget,
     Event,
     EventStatus,
@@ -22,8 +21,6 @@ from ..model import (
     OptType,
     PayloadResourceStatus,
     Properties,
-    Report,
-    ReportRequest,
 )
 from .timeline import Stage
 
@@ -42,15 +39,6 @@ class Change(StrEnum):
     CANCELLED = "cancelled"
     REPEATED = "repeated"
     """Unchanged, and asked again because the last decision failed."""
-
-
-class Collection(StrEnum):
-    """How the values of a report are collected."""
-
-    INCREMENTAL = "incremental"
-    """One question per sample, for the value of now."""
-    FULL = "full"
-    """One question per report, for all values of a period."""
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
@@ -116,29 +104,6 @@ class WithdrawOpt(Input):
     """Take all schedules with this ``opt_id`` back (R204). An opt to an event cannot be: make another (R211)."""
 
     opt_id: str
-
-
-@attrs.frozen(kw_only=True)
-class Reading:
-    """One value of one data point.
-
-    ``at`` is when it was taken (aware; ``None``: at the time asked for); ``value`` is a number, the state of a
-    resource, or ``None`` when there is no valid value (R318).
-    """
-
-    r_id: str
-    value: float | PayloadResourceStatus | None
-    at: datetime | None = None
-    quality: DataQuality | str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class ProvideReport(Input):
-    """The answer to :class:`ReportDue`; ``at`` repeats its ``at``. Late ones are ignored."""
-
-    report_request_id: str
-    at: datetime
-    readings: tuple[Reading, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -311,42 +276,3 @@ class OptWithdrawn(Notification):
     """The VTN has taken all schedules with this opt_id back."""
 
     opt_id: str
-
-
-@attrs.frozen(kw_only=True)
-class ReportRequested(Notification):
-    """The VTN wants a report, and will get it."""
-
-    request: ReportRequest
-
-
-@attrs.frozen(kw_only=True)
-class ReportDue(Notification):
-    """Values are needed: answer with :class:`ProvideReport` until ``deadline`` (on ``mono``).
-
-    ``at`` is the synchronised time of the sample. For a full collection ``since`` is where the period begins that
-    ends at ``at``, and ``interval`` how far apart its values should be.
-    """
-
-    report_request_id: str
-    report_specifier_id: str
-    r_ids: tuple[str, ...]
-    at: datetime
-    deadline: float
-    collection: Collection
-    since: datetime
-    interval: timedelta
-
-
-@attrs.frozen(kw_only=True)
-class ReportDelivered(Notification):
-    """The VTN has taken a report."""
-
-    report: Report
-
-
-@attrs.frozen(kw_only=True)
-class ReportCancelled(Notification):
-    """The VTN does not want a report any more."""
-
-    report_request_id: str

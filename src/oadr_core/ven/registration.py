@@ -6,11 +6,9 @@ It stands alone as the only module that changes ``VenState.registration`` and ``
 from __future__ import annotations
 
 from datetime import timedelta
-from hashlib import blake2b
 from typing import Final
 
 from ..engine import Trouble
-from ..engine.copying import evolve
 from ..engine.retry import back_off
 from ..model import (
     CanceledPartyRegistration,
@@ -22,13 +20,13 @@ from ..model import (
     EiResponse,
     Payload,
     QueryRegistration,
-    RegisterReport,
     RequestEvent,
     RequestReregistration,
     Response,
     ServiceName,
 )
-from . import events, opts
+from ..reporting.offers import digest
+from . import events, opts, reports, requests
 from .config import SHORTEST_POLL_S, VenConfig
 from .messages import Registered, RegistrationEnded, RegistrationRefused
 from .state import Identity, Outgoing, Phase, Registration, Turn
@@ -90,9 +88,8 @@ def refresh(turn: Turn) -> None:
         return
     if turn.state.identity != identity_of(turn.config):
         begin(turn)
-    elif turn.state.offered != _offered(turn.config):
-        turn.set(jobs={})
-        offer_reports(turn)
+    elif turn.state.offered != digest(turn.config.reports):
+        reports.offer_reports(turn)
 
 
 def resynchronise(turn: Turn) -> None:
@@ -103,12 +100,6 @@ def resynchronise(turn: Turn) -> None:
         return
     request = EiRequestEvent(request_id=turn.token("events"), ven_id=registration.ven_id)
     turn.post(ServiceName.EI_EVENT, RequestEvent(ei_request_event=request))
-
-
-def _offered(config: VenConfig) -> str:
-    """A digest of the reports that are offered."""
-    text = repr([offer.report for offer in config.reports])
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def on_queried(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
@@ -142,6 +133,7 @@ def on_created(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
     )
     next_poll = None if turn.config.transport_address else turn.now.mono  # R500: who is pushed to does not poll
     turn.set(registration=registration, phase=Phase.REGISTERED, next_poll=next_poll, drained=0, failures=0)
+    turn.set(delivery=None)  # it is made again, perhaps under another venID
     turn.tell(
         Registered(
             ven_id=ven_id,
@@ -156,31 +148,21 @@ def on_created(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
         cancel(turn)
         return
     # R405, R309: metadata and oadrRequestEvent come before everything else. R306: metadata ends all report requests.
-    turn.set(jobs={})
-    offer_reports(turn)
+    if not again:
+        reports.forget_metadata_requests(turn)
+        requests.forget(turn)
+    reports.offer_reports(turn)
     resynchronise(turn)
     if not again:
         opts.renew(turn)
-
-
-def offer_reports(turn: Turn, report_request_id: str | None = None) -> None:
-    """Send the metadata of all reports, none included (R301, R306, R311)."""
-    assert turn.state.registration is not None
-    created = turn.now.seconds
-    payload = RegisterReport(
-        request_id=turn.token("reports"),
-        oadr_report=tuple(evolve(offer.report, created_date_time=created) for offer in turn.config.reports),
-        ven_id=turn.state.registration.ven_id,
-        report_request_id=report_request_id,
-    )
-    turn.set(offered=_offered(turn.config))
-    turn.post(ServiceName.EI_REPORT, payload)
 
 
 def refused(turn: Turn, code: str, text: str) -> None:
     """The VTN does not want this VEN: say so, and perhaps ask again later (R401)."""
     retry = turn.config.registration_retry
     delay = None if retry is None else retry.total_seconds()
+    reports.forget(turn)
+    requests.forget(turn)
     turn.set(
         registration=None,
         phase=Phase.IDLE if delay is None else Phase.REGISTERING,
@@ -188,7 +170,6 @@ def refused(turn: Turn, code: str, text: str) -> None:
         next_poll=None,
         outbox={},
         answers=(),
-        jobs={},
     )
     turn.tell(RegistrationRefused(code=code, text=text, retry_s=delay))
 
@@ -197,6 +178,8 @@ def lost(turn: Turn, code: str, text: str) -> None:
     """The VTN does not know this VEN (any more): register anew, ever less often while that does not help (R517)."""
     losses = turn.state.losses + 1
     delay = back_off(losses, _longest_retry(turn), turn.key, "lost", turn.number())
+    reports.forget(turn)
+    requests.forget(turn)
     turn.set(
         registration=None,
         phase=Phase.REGISTERING,
@@ -204,7 +187,6 @@ def lost(turn: Turn, code: str, text: str) -> None:
         next_poll=None,
         outbox={},
         answers=(),
-        jobs={},
         losses=losses,
     )
     turn.tell(RegistrationEnded(by_vtn=True, text=f"the VTN does not know this VEN: {code} {text}", retry_s=delay))
@@ -289,7 +271,9 @@ def on_cancelled(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
 
 def _forget(turn: Turn) -> None:
     events.forget_all(turn)
-    turn.set(registration=None, jobs={}, outbox={}, opts={}, answers=(), next_poll=None, drained=0)
+    reports.forget(turn)
+    requests.forget(turn)
+    turn.set(registration=None, outbox={}, opts={}, answers=(), next_poll=None, drained=0)
 
 
 def _longest_retry(turn: Turn) -> float:

@@ -8,6 +8,7 @@ carries out the outputs in order, and comes back with :class:`~oadr_core.engine.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -15,18 +16,20 @@ from ..engine import ExchangeFailed, Input, Now, Output, ReplyArrived, RequestAr
 from ..engine.chance import token
 from ..engine.copying import evolve
 from ..engine.records import SaveState, changes, everything, opened, pack, restored
+from ..engine.values import ReportReceived
 from ..errors import LocalError
 from ..model import OptType, Payload
+from ..reporting import sampling
+from ..reporting.asking import AskReport, StopReports
+from ..reporting.readings import ProvideReport, Reading
 from ..wire import encode
-from . import conversation, decisions, opts, progress, pushed, registration, sampling, waking
+from . import conversation, decisions, opts, progress, pushed, registration, reports, requests, waking
 from .config import VenConfig
 from .messages import (
     CancelRegistration,
     Decide,
     MakeOpt,
     PollNow,
-    ProvideReport,
-    Reading,
     Reconfigure,
     Register,
     WithdrawOpt,
@@ -79,7 +82,9 @@ INPUTS: Final[Mapping[type[Input], Callable[[Turn, Any], None]]] = MappingProxyT
         Decide: decisions.decide,
         MakeOpt: opts.make,
         WithdrawOpt: opts.withdraw,
-        ProvideReport: sampling.provide,
+        ProvideReport: reports.provide,
+        AskReport: requests.ask,
+        StopReports: requests.stop,
         PollNow: _poll,
     }
 )
@@ -170,7 +175,8 @@ class VenSession:
         records = changes(HEAD, self._saved, turn.state)
         self._config = turn.config
         self._state = self._saved = turn.state
-        return (SaveState(records=records), *outputs) if records else outputs
+        reports = tuple(one for one in outputs if isinstance(one, ReportReceived) and not one.repeated)
+        return (SaveState(records=records, reports=reports), *outputs) if records or reports else outputs
 
     def next_timer(self, now: Now) -> float | None:
         """When the session wants a Tick, in seconds on ``mono``; ``None`` when only an input can move it.
@@ -181,19 +187,18 @@ class VenSession:
         state = self._state
         if not state.awake and state.phase is not Phase.IDLE:
             return now.mono
-        turn = Turn(self._config, state, now)
-        known = tuple(state.events.values())
-        monos = [
-            conversation.next_mono(turn),
-            state.register_at,
-            state.gather_until if state.answers and state.registration else None,
-            decisions.next_mono(known),
-            sampling.next_mono(state.jobs.values()),
-        ]
-        walls = [progress.next_wall(known, now.wall), sampling.next_wall(state.jobs.values())]
-        found = [at for at in monos if at is not None]
-        found.extend(now.mono_at(wall) for wall in walls if wall is not None)
-        return min(found, default=None)
+        found = [conversation.next_mono(Turn(self._config, state, now)), state.register_at]
+        walls: list[datetime | None] = []
+        if state.answers and state.registration:
+            found.append(state.gather_until)
+        if state.events:
+            found.append(decisions.next_mono(state.events.values()))
+            walls.append(progress.next_wall(state.events.values(), now.wall))
+        if state.jobs:
+            found.append(sampling.next_mono(state.jobs.values()))
+            walls.append(sampling.next_wall(state.jobs.values()))
+        found += [now.mono_at(wall) for wall in walls if wall is not None]
+        return min((at for at in found if at is not None), default=None)
 
     def snapshot(self) -> bytes:
         """All that outlives the process, as one JSON document with a version and a digest; :meth:`restore` takes it.
@@ -271,5 +276,5 @@ def _advance(turn: Turn) -> None:
         registration.begin(turn)
     progress.advance(turn)
     decisions.advance(turn)
-    sampling.advance(turn)
+    reports.advance(turn)
     conversation.send_next(turn)

@@ -16,19 +16,21 @@ import attrs
 
 from ..engine import Now, Output
 from ..engine.chance import token
-from ..engine.records import quiet, table, volatile
+from ..engine.records import EMPTY, quiet, table, volatile
 from ..model import (
     CreateOpt,
     Event,
     EventResponse,
     OptType,
     Payload,
+    Report,
     ReportRequest,
     ServiceName,
 )
+from ..reporting.jobs import Job, Sample, Samples
 from ..security.replay import ReplayGuard
 from .config import VenConfig
-from .messages import Change, Reading
+from .messages import Change
 from .timeline import Moment
 
 if TYPE_CHECKING:
@@ -108,32 +110,17 @@ class KnownEvent:
 
 
 @attrs.frozen(kw_only=True)
-class Job:
-    """A report request that is being served.
+class Requested:
+    """A report that this VEN has asked its VTN for.
 
-    ``start`` and ``end`` bound the samples (``end`` ``None``: for ever); ``next_sample`` is the next synchronised
-    time; ``asked`` and ``deadline`` belong to an open question. A report is complete with the sample of
-    ``boundary``. ``deliver_at`` (on mono) is set while a complete report waits for its jittered delivery.
+    ``confirmed``: the VTN has said that it will serve it. ``served``: what comes now are parts or copies, or a last
+    one. ``latest`` is the report that came last, to know a copy of it.
     """
 
     request: ReportRequest
-    r_ids: tuple[str, ...]
-    step_s: float
-    back_s: float
-    start: datetime
-    end: datetime | None
-    next_sample: datetime | None
-    boundary: datetime
-    since: datetime
-    readings: tuple[Reading, ...] = ()
-    last: bool = False
-    asked: datetime | None = volatile(None)
-    deadline: float | None = volatile(None)
-    deliver_at: float | None = volatile(None)
-
-    @property
-    def id(self) -> str:
-        return self.request.report_request_id
+    confirmed: bool = False
+    served: bool = False
+    latest: Report | None = volatile(None)
 
 
 @attrs.frozen(kw_only=True)
@@ -154,7 +141,7 @@ class Opt:
 class Outgoing:
     """A message that the VTN must get: it stays until the VTN's answer settles it.
 
-    ``not_before`` (on mono) holds it back after a failure of its own.
+    ``not_before`` (on mono) holds it back after a failure of its own. ``samples`` are those that reports were made of.
     """
 
     number: int
@@ -162,6 +149,7 @@ class Outgoing:
     payload: Payload
     attempts: int = quiet(0)
     not_before: float = volatile(0.0)
+    samples: Samples = volatile(EMPTY)
 
 
 @attrs.frozen(kw_only=True)
@@ -200,6 +188,10 @@ class VenState:
     answers: tuple[EventResponse, ...] = ()
     events: Mapping[str, KnownEvent] = table("event")
     jobs: Mapping[str, Job] = table("report")
+    samples: Mapping[str, Sample] = table("sample")
+    requests: Mapping[str, Requested] = table("request")
+    vtn_reports: Mapping[str, Report] = table("offer")
+    """What the VTN offers, by reportSpecifierID."""
     opts: Mapping[str, Opt] = table("opt")
     outbox: Mapping[str, Outgoing] = table("message")
     counter: int = quiet(0)
@@ -209,6 +201,8 @@ class VenState:
     # volatile
     awake: bool = volatile(False)
     flight: Flight | None = volatile(None)
+    delivery: Outgoing | None = volatile(None)
+    """The message with reports that is under way, or that will be tried again: made of samples, which are saved."""
     next_poll: float | None = volatile(None)
     drained: int = volatile(0)
     """Polls in a row that brought something; 0 when the VTN has nothing more (R500)."""
@@ -217,6 +211,8 @@ class VenState:
     """Failures in a row to reach the VTN."""
     missed: bool = volatile(False)
     """A reply was lost, and with it perhaps an event: ask for all of them when the VTN is back (R500)."""
+    crossed: int = volatile(0)
+    """The number of an oadrRequestEvent during which events were pushed: its reply may be the older of the two."""
     losses: int = volatile(0)
     """How often in a row the VTN did not know this VEN, although it had registered it."""
     retry_at: float | None = volatile(None)
@@ -284,12 +280,21 @@ class Turn:
             self.post(service, payload)
 
     def keep(self, *entries: Outgoing) -> None:
-        """Change entries of the outbox that are there."""
+        """Change entries of the outbox that are there, or the delivery of reports."""
+        delivery = self.state.delivery
+        for entry in entries:
+            if delivery is not None and entry.number == delivery.number:
+                self.set(delivery=entry)
+                return
         changed = {str(entry.number): entry for entry in entries}
         self.set(outbox=MappingProxyType({**self.state.outbox, **changed}))
 
     def remove(self, *entries: Outgoing) -> None:
-        """Take entries out of the outbox."""
+        """Take entries out of the outbox; the delivery of reports may be one of them."""
+        delivery = self.state.delivery
+        if delivery is not None and any(entry.number == delivery.number for entry in entries):
+            self.set(delivery=None)
+            return
         gone = {str(entry.number) for entry in entries}
         self.set(outbox=MappingProxyType({k: v for k, v in self.state.outbox.items() if k not in gone}))
 
@@ -298,12 +303,6 @@ class Turn:
 
     def drop_event(self, event_id: str) -> None:
         self.set(events=without_item(self.state.events, event_id))
-
-    def put_job(self, job: Job) -> None:
-        self.set(jobs=with_item(self.state.jobs, job.id, job))
-
-    def drop_job(self, report_request_id: str) -> None:
-        self.set(jobs=without_item(self.state.jobs, report_request_id))
 
     def put_opt(self, key: str, opt: Opt) -> None:
         self.set(opts=with_item(self.state.opts, key, opt))

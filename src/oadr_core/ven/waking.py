@@ -6,7 +6,7 @@ outlived the process. Nobody is asked again about what is decided, nothing is se
 
 from __future__ import annotations
 
-from . import decisions, registration, sampling
+from . import decisions, registration, reports
 from .state import Phase, Turn
 
 
@@ -19,9 +19,9 @@ def wake(turn: Turn) -> None:
     for known in tuple(state.events.values()):
         if known.asking is not None:
             decisions.ask_again(turn, known)
+    reports.wake(turn)
     if state.phase is Phase.REGISTERED:
         polls = turn.config.transport_address is None
         turn.set(next_poll=turn.now.mono if polls else None)
-        sampling.wake(turn)
         registration.refresh(turn)
         registration.resynchronise(turn)

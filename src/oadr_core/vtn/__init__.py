@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from ..engine.values import DataPoint, ReportReceived, ReportValue, ReportValues
+from ..reporting.asking import AskReport, StopReports
+from ..reporting.offers import ReportOffer
+from ..reporting.policy import ReportKind, ReportPolicy, ReportRule
+from ..reporting.readings import (
+    Collection,
+    ProvideReport,
+    Reading,
+    ReportBuffer,
+    ReportCancelled,
+    ReportDelivered,
+    ReportDue,
+    ReportRequested,
+    ReportsLost,
+)
+from ..reporting.requested import (
+    ReportRequestConfirmed,
+    ReportRequestMade,
+    ReportRequestStopped,
+    ReportsOffered,
+)
 from ..rules.signals import usual_unit
 from .book import EventEntry
 from .build import UNSAID, Targets, build_event, change_event
-from .config import Admitted, IdentityPolicy, PushPolicy, ReportPolicy, UnknownVens, VtnConfig, VtnLimits, admitted
+from .config import Admitted, IdentityPolicy, PushPolicy, UnknownVens, VtnConfig, VtnLimits, admitted
 from .messages import (
-    AskReport,
     AskReregistration,
     CancelEvent,
     EndRegistration,
@@ -20,21 +40,15 @@ from .messages import (
     OptScheduleCancelled,
     OptScheduleReceived,
     PublishEvent,
-    ReportReceived,
-    ReportRequestConfirmed,
-    ReportRequestMade,
-    ReportRequestStopped,
-    ReportsOffered,
-    ReportValue,
     SetGroup,
-    StopReports,
+    SetReportPolicy,
     VenRegistered,
     VenReregistered,
     VenUnregistered,
 )
 from .opts import standing_schedule
 from .session import VtnSession
-from .state import Delivery, OptSchedule, RequestedReport, Stage, VenState
+from .state import Delivery, FormerRequest, OptSchedule, RequestedReport, Stage, VenState
 
 __all__ = [
     "UNSAID",
@@ -42,6 +56,8 @@ __all__ = [
     "AskReport",
     "AskReregistration",
     "CancelEvent",
+    "Collection",
+    "DataPoint",
     "Delivery",
     "EndRegistration",
     "EventDelivered",
@@ -49,23 +65,37 @@ __all__ = [
     "EventPublished",
     "EventStatusChanged",
     "EventsOverlap",
+    "FormerRequest",
     "IdentityPolicy",
     "ModifyEvent",
     "OptReceived",
     "OptSchedule",
     "OptScheduleCancelled",
     "OptScheduleReceived",
+    "ProvideReport",
     "PublishEvent",
     "PushPolicy",
+    "Reading",
+    "ReportBuffer",
+    "ReportCancelled",
+    "ReportDelivered",
+    "ReportDue",
+    "ReportKind",
+    "ReportOffer",
     "ReportPolicy",
     "ReportReceived",
     "ReportRequestConfirmed",
     "ReportRequestMade",
     "ReportRequestStopped",
+    "ReportRequested",
+    "ReportRule",
     "ReportValue",
+    "ReportValues",
+    "ReportsLost",
     "ReportsOffered",
     "RequestedReport",
     "SetGroup",
+    "SetReportPolicy",
     "Stage",
     "StopReports",
     "Targets",

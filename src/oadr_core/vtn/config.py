@@ -8,26 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Final
 
 import attrs
 
 from ..errors import LocalError
 from ..model import Duration, EiResponse, Response
+from ..reporting.offers import ReportOffer, check, digest
+from ..reporting.policy import ReportPolicy, whole_seconds
+from ..reporting.readings import ReportBuffer
 from ..wire import DEFAULT_LIMITS, Limits, encode
 
 DEFAULT_MARKET_CONTEXT: Final = "urn:oadr:market"
 """The program of an event that names none; every event has one (EI:337)."""
 LONGEST_ID: Final = 256
 """Characters of an identifier or a name that a VEN chooses: enough for a URI, too few to fill a memory."""
-
-
-def _span(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    path = f"{type(instance).__name__}/{attribute.name}"
-    if value is None and attribute.default is None:
-        return
-    if not isinstance(value, timedelta) or value < timedelta(seconds=1) or value.microseconds:
-        raise LocalError(f"a timedelta of whole seconds, at least one, is expected, not {value!r}", path=path)
 
 
 def _count(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -62,6 +58,14 @@ class VtnLimits:
     """Report specifiers that one VEN may offer."""
     data_points: int = attrs.field(default=2_000, validator=_count)
     """Data points that one VEN may offer, all its reports together: about a megabyte."""
+    report_requests: int = attrs.field(default=200, validator=_count)
+    """Reports that one VEN is asked for at a time: a few for each that it offers."""
+    report_values: int = attrs.field(default=1_000_000, validator=_count)
+    """Values in one message: less than a second's work. What comes as bytes is bounded by ``document`` before."""
+    report_ahead: timedelta = attrs.field(default=timedelta(days=1), validator=whole_seconds)
+    """How far in the future a measured value may lie: wrong time zones pass, wrong clocks do not."""
+    report_age: timedelta = attrs.field(default=timedelta(days=3653), validator=whole_seconds)
+    """How far in the past a value may lie: ten years of history pass, clocks that were never set do not."""
     schedules: int = attrs.field(default=100, validator=_count)
     """Opt schedules that one VEN may leave."""
     periods: int = attrs.field(default=1_000, validator=_count)
@@ -70,25 +74,6 @@ class VtnLimits:
     """Groups of VENs that the operator may name."""
     document: Limits = DEFAULT_LIMITS
     """How large a message may be."""
-
-
-@attrs.frozen(kw_only=True)
-class ReportPolicy:
-    """Which of the offered reports a VTN asks for by itself, and how.
-
-    ``automatic``: ask for every offered telemetry report. ``granularity``: ``None`` takes the shortest period
-    that the VEN offers; else it is moved into the range that the VEN offers (R317). ``report_back_duration``:
-    ``None`` takes the granularity. ``piggy_back``: ask already in the answer to the offer (R344), and by a
-    poll only if that is not answered; the default asks by a poll, because some VENs read only that (EPRI C++
-    VEN). ``cancel_in_reply``: take a request back already in the reply to its values, if they come before the
-    cancellation is fetched (R328).
-    """
-
-    automatic: bool = True
-    granularity: timedelta | None = attrs.field(default=None, validator=_span)
-    report_back_duration: timedelta | None = attrs.field(default=None, validator=_span)
-    piggy_back: bool = False
-    cancel_in_reply: bool = True
 
 
 @attrs.frozen(kw_only=True)
@@ -103,8 +88,8 @@ class PushPolicy:
 
     enabled: bool = True
     at_once: int = attrs.field(default=32, validator=_count)
-    timeout: timedelta = attrs.field(default=timedelta(seconds=10), validator=_span)
-    longest_pause: timedelta = attrs.field(default=timedelta(minutes=5), validator=_span)
+    timeout: timedelta = attrs.field(default=timedelta(seconds=10), validator=whole_seconds)
+    longest_pause: timedelta = attrs.field(default=timedelta(minutes=5), validator=whole_seconds)
     schemes: tuple[str, ...] = ("https", "http")
 
     def __attrs_post_init__(self) -> None:
@@ -165,24 +150,35 @@ class VtnConfig:
     before it is given up. ``never_tries``: how often an event that wants no answer is distributed, since
     nobody says that it arrived. ``market_context``: of events that name none. ``admitted``: who may register;
     ``None`` means everyone. A VEN that registers without IDs is known by its certificate, else by its name
-    (R406). ``identity``: what must be proven of a peer. ``unknown_vens``: what others are told. ``reports``,
-    ``push`` and ``limits``: see there.
+    (R406). ``identity``: what must be proven of a peer. ``unknown_vens``: what others are told. ``reports``
+    is what is asked for of VENs; ``offered_reports`` are this VTN's own, for VENs that ask for them (R301), and
+    ``report_buffer`` how much of them waits. ``push`` and ``limits``: see there.
 
     Raises :class:`~oadr_core.errors.LocalError`, which names the field.
     """
 
     vtn_id: str = attrs.field(validator=_text)
-    requested_poll_freq: timedelta = attrs.field(default=timedelta(seconds=10), validator=_span)
-    resend_after: timedelta = attrs.field(default=timedelta(seconds=60), validator=_span)
+    requested_poll_freq: timedelta = attrs.field(default=timedelta(seconds=10), validator=whole_seconds)
+    resend_after: timedelta = attrs.field(default=timedelta(seconds=60), validator=whole_seconds)
     tries: int = attrs.field(default=8, validator=_count)
     never_tries: int = attrs.field(default=2, validator=_count)
     market_context: str = attrs.field(default=DEFAULT_MARKET_CONTEXT, validator=_text)
-    reports: ReportPolicy = ReportPolicy()
+    reports: ReportPolicy = attrs.field(factory=ReportPolicy)
+    offered_reports: tuple[ReportOffer, ...] = ()
+    report_buffer: ReportBuffer = attrs.field(factory=ReportBuffer)
     push: PushPolicy = PushPolicy()
     identity: IdentityPolicy = attrs.field(default=IdentityPolicy.CERTIFICATE, converter=_policy)
     unknown_vens: UnknownVens = attrs.field(default=UnknownVens.REFUSE, converter=UnknownVens)
     admitted: tuple[Admitted, ...] | None = None
     limits: VtnLimits = VtnLimits()
+
+    def __attrs_post_init__(self) -> None:
+        check(self.offered_reports, "VtnConfig/offered_reports")
+
+    @cached_property
+    def offer_number(self) -> str:
+        """Tells what is offered from what another configuration offers; empty for nothing."""
+        return digest(self.offered_reports) if self.offered_reports else ""
 
     @property
     def poll_freq(self) -> Duration:

@@ -6,26 +6,21 @@ of the package.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
 
 from ..engine.exchange import Input, Notification
 from ..model import (
-    DataQuality,
     EiEvent,
     EiTarget,
     EventStatus,
-    ItemBase,
     OptReason,
     OptType,
-    PayloadResourceStatus,
     Properties,
-    Report,
-    ReportName,
     ResponseRequired,
 )
+from ..reporting.policy import ReportPolicy
 
 _ALL: Final = EiTarget()
 
@@ -94,30 +89,14 @@ class SetGroup(Input):
 
 
 @attrs.frozen(kw_only=True)
-class AskReport(Input):
-    """Ask a VEN for a report that it has offered, or (``report_specifier_id`` METADATA) for its offers.
+class SetReportPolicy(Input):
+    """Ask for other reports from now on, of VENs that are registered and of those to come; ``None``: as configured.
 
-    ``r_ids``: empty means all of the report. ``granularity`` and ``report_back_duration``: ``None`` means as
-    the policy says; zero has the meaning of R317 and R324. ``dtstart`` (aware; ``None``: now) and
-    ``duration`` (zero: without end) are the report interval (R325); a history report needs ``dtstart``.
+    A VEN whose requests change hears of it when it next polls, or by a push: what the new policy does not ask for is
+    cancelled, what it asks for besides is requested. What somebody asked for (:class:`AskReport`) stays.
     """
 
-    ven_id: str
-    report_specifier_id: str
-    r_ids: tuple[str, ...] = ()
-    granularity: timedelta | None = None
-    report_back_duration: timedelta | None = None
-    dtstart: datetime | None = None
-    duration: timedelta = timedelta()
-
-
-@attrs.frozen(kw_only=True)
-class StopReports(Input):
-    """Take back report requests; ``report_to_follow`` asks for one last report (R345)."""
-
-    ven_id: str
-    report_request_ids: tuple[str, ...]
-    report_to_follow: bool = False
+    policy: ReportPolicy | None
 
 
 # --- notifications --------------------------------------------------------------------------------------------------
@@ -149,68 +128,6 @@ class VenUnregistered(Notification):
     ven_name: str
     registration_id: str
     by_ven: bool
-
-
-@attrs.frozen(kw_only=True)
-class ReportsOffered(Notification):
-    """A VEN has told all that it can report; what it offered before is void (R306)."""
-
-    ven_id: str
-    reports: tuple[Report, ...]
-
-
-@attrs.frozen(kw_only=True)
-class ReportRequestMade(Notification):
-    """A report request waits for the VEN, as the operator wanted."""
-
-    ven_id: str
-    report_request_id: str
-
-
-@attrs.frozen(kw_only=True)
-class ReportRequestConfirmed(Notification):
-    """A VEN will serve these report requests. ``pending`` is all that it says it will serve (R329)."""
-
-    ven_id: str
-    report_request_ids: tuple[str, ...]
-    pending: tuple[str, ...] = ()
-
-
-@attrs.frozen(kw_only=True)
-class ReportRequestStopped(Notification):
-    """A VEN will not serve these report requests any more."""
-
-    ven_id: str
-    report_request_ids: tuple[str, ...]
-
-
-@attrs.frozen(kw_only=True)
-class ReportValue:
-    """One value of one data point.
-
-    ``dtstart`` is aware. ``duration`` is that of the interval, ``None`` for a value at a point in time
-    (R315). ``value`` is a number, or the state of a resource. ``item_base`` and ``resource_id`` come from
-    what the VEN offered, if it did.
-    """
-
-    r_id: str
-    dtstart: datetime
-    duration: timedelta | None
-    value: float | PayloadResourceStatus
-    data_quality: DataQuality | str | None = None
-    item_base: ItemBase | None = None
-    resource_id: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class ReportReceived(Notification):
-    """Values have arrived. A repeated or corrected value replaces the former one of its time (R346)."""
-
-    ven_id: str
-    report_request_id: str
-    report_specifier_id: str
-    report_name: ReportName | str | None
-    values: tuple[ReportValue, ...]
 
 
 @attrs.frozen(kw_only=True)

@@ -11,7 +11,9 @@ from ..errors import shown
 from ..model import EiResponse, Payload, Poll, RequestReregistration, Response
 from . import replies
 from .events import news
-from .mailbox import collect, settle
+from .mailbox import collect, has_room, settle
+from .offering import tell_offer, work
+from .requests import follow_policy
 from .state import Turn, VenState
 
 
@@ -25,6 +27,12 @@ def poll(turn: Turn, ven: VenState, payload: Poll) -> tuple[VenState, Payload]:
 
 def next_message(turn: Turn, ven: VenState) -> tuple[VenState, Payload | None]:
     """What a VEN shall get next, be it polled or pushed: events first, then the mailbox."""
+    if ven.policy != turn.standing.number:
+        ven = follow_policy(turn, ven)
+    if ven.offered != turn.config.offer_number and has_room(ven, turn.config):
+        ven = tell_offer(turn, ven)
+    if ven.jobs:
+        ven = work(turn, ven)
     ven, events = news(turn, ven)
     return (ven, events) if events is not None else collect(turn, ven)
 

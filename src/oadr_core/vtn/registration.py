@@ -6,6 +6,10 @@ handlers run.
 
 from __future__ import annotations
 
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
+
 import attrs
 
 from ..engine import Trouble
@@ -25,11 +29,16 @@ from ..model import (
 )
 from . import replies
 from .config import LONGEST_ID
-from .mailbox import discard, has_room, post, settle, waits
+from .mailbox import discard, has_room, settle, waits
 from .messages import VenRegistered, VenReregistered, VenUnregistered
+from .offering import tell_offer
 from .push_address import base_url
 from .replies import Illogical, NotServed
+from .requests import former_of, wishes_of
 from .state import Turn, VenState
+
+COPIES_WITHIN: Final = timedelta(minutes=1)
+"""A request lives no longer than its connection, which nobody keeps open for so long."""
 
 
 def query(turn: Turn, ven: VenState | None, payload: QueryRegistration) -> tuple[VenState | None, Payload]:
@@ -52,12 +61,13 @@ def create(turn: Turn, ven: VenState | None, payload: CreatePartyRegistration) -
     name = payload.oadr_ven_name or ""
     if len(name) > LONGEST_ID:
         raise NotServed(f"a name has at most {LONGEST_ID} characters")
-    again = ven is not None and bool(payload.registration_id)
+    again = ven is not None and (bool(payload.registration_id) or _is_copied(turn, ven))
     seen = turn.now.wall
     if ven is not None and again:
         ven = attrs.evolve(ven, ven_name=name or ven.ven_name, last_seen=seen)
         ven = discard(ven, RequestReregistration)
-        turn.tell(VenReregistered(ven_id=ven.ven_id, ven_name=ven.ven_name, registration_id=ven.registration_id))
+        told = VenReregistered if payload.registration_id else VenRegistered  # to its sender a copy is the first one
+        turn.tell(told(ven_id=ven.ven_id, ven_name=ven.ven_name, registration_id=ven.registration_id))
     else:
         if ven is not None and waits(ven, CancelPartyRegistration):
             turn.tell(unregistered(ven, by_ven=False))
@@ -67,6 +77,10 @@ def create(turn: Turn, ven: VenState | None, payload: CreatePartyRegistration) -
             ven_name=name,
             registered_at=seen,
             last_seen=seen,
+            policy=turn.standing.number,
+            # a report that was asked for is asked for again, and one that was under way may still arrive
+            wishes=wishes_of(ven) if ven else (),
+            former=former_of(ven) if ven else MappingProxyType({}),
         )
         turn.tell(VenRegistered(ven_id=ven.ven_id, ven_name=name, registration_id=ven.registration_id))
     ven = attrs.evolve(
@@ -78,11 +92,19 @@ def create(turn: Turn, ven: VenState | None, payload: CreatePartyRegistration) -
         push_address=push_address,
     )
     if not waits(ven, RegisterReport) and has_room(ven, turn.config):
-        # R301: even without reports of its own the VTN tells so, by the first polls
-        own = RegisterReport(request_id=turn.token("register"), ven_id=ven.ven_id)
-        ven = post(ven, turn.config, own)
+        ven = tell_offer(turn, ven)  # R301: even without reports of its own the VTN tells so, by the first polls
     reply = replies.created_party_registration(turn, replies.answer(payload), payload)
     return ven, _with_ids(reply, ven)
+
+
+def _is_copied(turn: Turn, ven: VenState) -> bool:
+    """True for a registration without IDs that follows upon another, before the VEN has said anything that would have
+    to be erased. It is a copy that the network has made, or its sender has not got the answer: another registrationID
+    would part the two ends.
+    """
+    fresh = abs(turn.now.wall - ven.registered_at) < COPIES_WITHIN
+    known = ven.reports or ven.jobs or ven.deliveries or ven.schedules or waits(ven, CancelPartyRegistration)
+    return fresh and not known
 
 
 def cancel(turn: Turn, ven: VenState, payload: CancelPartyRegistration) -> tuple[None, Payload]:

@@ -1,58 +1,48 @@
 """Reports from one VEN: what it offers, what it confirms, and the values (section 5.3).
 
-It stands alone as the service EiReport, in both directions: this VTN has no reports of its own and says so
-(R301, R510).
+It stands alone as the half of the service EiReport in which the VEN has the data; the other one is :mod:`.offering`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
 from types import MappingProxyType
+from typing import Final
 
 import attrs
 
 from ..engine import Trouble
-from ..engine.schedule import later
+from ..engine.copying import evolve
+from ..engine.values import ReportReceived, ReportValues
 from ..errors import InvalidID, RemoteError, shown
 from ..model import (
-    METADATA,
-    ZERO,
     CanceledReport,
     CancelReport,
     CreatedReport,
     CreateReport,
-    Interval,
     Payload,
     RegisteredReport,
     RegisterReport,
     Report,
-    ReportDescription,
-    ReportPayload,
-    ReportRequest,
+    ReportName,
     Response,
     UpdatedReport,
     UpdateReport,
 )
+from ..reporting.asking import is_single
+from ..reporting.offers import METADATA_PREFIX
+from ..reporting.received import Expected, described, few, missing, take
+from ..reporting.requested import ReportRequestConfirmed, ReportRequestStopped, ReportsOffered
 from . import replies
-from .mailbox import discard, has_room, post, settle
-from .messages import (
-    ReportReceived,
-    ReportRequestConfirmed,
-    ReportRequestStopped,
-    ReportsOffered,
-    ReportValue,
-)
+from .config import LONGEST_ID
+from .mailbox import settle
 from .replies import NotServed
-from .requests import request, stop_at_once, wanted
+from .requests import offered_anew, over, stop_at_once
 from .state import RequestedReport, Turn, VenState
 
-
-class NoSuchReport(RemoteError):
-    """A report that this VTN does not have."""
-
-    code = "461"
-    status = 200
+MOST_TEXT: Final = 4 * 1024 * 1024
+"""Characters of the metadata of one VEN, as Python shows them: four times what the allowed data points need."""
+_NO_REQUEST: Final = ("0", "")
+"""What some VENs say instead of the reportRequestID (EPRI C# VEN)."""
 
 
 # --- the VEN's reports ----------------------------------------------------------------------------------------------
@@ -60,26 +50,25 @@ class NoSuchReport(RemoteError):
 
 def register_report(turn: Turn, ven: VenState, payload: RegisterReport) -> tuple[VenState, Payload]:
     """Everything that the VEN can report: it replaces all that was offered and requested before (R306)."""
-    limits, reports = turn.config.limits, payload.oadr_report
+    # R305: metadata have no intervals; whoever sends some is not asked to leave them out, but nobody keeps them
+    limits, reports = turn.config.limits, tuple(evolve(report, intervals=()) for report in payload.oadr_report)
     points = sum(len(report.oadr_report_description) for report in reports)
     if len(reports) > limits.reports or points > limits.data_points:
         text = f"{len(reports)} reports with {points} data points; at most {limits.reports} with {limits.data_points}"
         raise NotServed(text)
-    ven = discard(ven, CreateReport, CancelReport)
-    ven = attrs.evolve(ven, reports=reports, requests=MappingProxyType({}))
-    turn.tell(ReportsOffered(ven_id=ven.ven_id, reports=reports))
-    requests = wanted(turn, turn.config.reports, reports)
-    piggy_back = turn.config.reports.piggy_back
-    if requests and has_room(ven, turn.config):
-        ven = request(turn, ven, requests, sent=piggy_back)
-    elif requests:
-        turn.tell(Trouble(text=f"too many messages wait for {ven.ven_id}; its reports are not requested"))
-    reply = RegisteredReport(
-        ei_response=replies.answer(payload),
-        oadr_report_request=requests if piggy_back else (),
-        ven_id=ven.ven_id,
-    )
-    return ven, reply
+    ids = (text for report in reports for text in (report.report_specifier_id, *_r_ids(report)))
+    if any(len(text) > LONGEST_ID for text in ids):
+        raise NotServed(f"a reportSpecifierID and an rID have at most {LONGEST_ID} characters")
+    if len(repr(reports)) > MOST_TEXT:
+        raise NotServed(f"the reports are described in more than {MOST_TEXT} characters")
+    ven = attrs.evolve(ven, reports=tuple(map(turn.shared.parts, reports)))
+    turn.tell(ReportsOffered(ven_id=ven.ven_id, reports=ven.reports))
+    ven, riding = offered_anew(turn, ven)
+    return ven, RegisteredReport(ei_response=replies.answer(payload), oadr_report_request=riding, ven_id=ven.ven_id)
+
+
+def _r_ids(report: Report) -> tuple[str, ...]:
+    return tuple(described.r_id for described in report.oadr_report_description)
 
 
 def created_report(turn: Turn, ven: VenState, payload: CreatedReport) -> tuple[VenState, Payload]:
@@ -94,7 +83,7 @@ def created_report(turn: Turn, ven: VenState, payload: CreatedReport) -> tuple[V
     if not payload.ei_response.ok:
         text = payload.ei_response.response_description or ""
         turn.tell(Trouble(text=f"{ven.ven_id} refuses reports: {code} {shown(text)}", code=code, lost=settled))
-        return _without(ven, asked - pending), reply
+        return over(ven, asked - pending), reply
     confirmed = tuple(
         one for one in ven.requests if one in asked or (one in pending and not ven.requests[one].confirmed)
     )
@@ -120,130 +109,126 @@ def canceled_report(turn: Turn, ven: VenState, payload: CanceledReport) -> tuple
         turn.tell(Trouble(text=f"{ven.ven_id} refuses to stop reports: {code}", code=code, lost=settled))
     elif settled is not None:
         stopped = tuple(one for one in ven.requests if one in _ids(settled))
-        ven = _without(ven, set(stopped))
+        ven = over(ven, stopped)
         turn.tell(ReportRequestStopped(ven_id=ven.ven_id, report_request_ids=stopped))
     return ven, reply
 
 
 def update_report(turn: Turn, ven: VenState, payload: UpdateReport) -> tuple[VenState, Payload]:
-    """Values. Neither request nor specifier known: 452, and nothing of the message is taken (R304)."""
-    known = {report.report_specifier_id: report for report in ven.reports}
-    for report in payload.oadr_report:
-        if report.report_request_id not in ven.requests and report.report_specifier_id not in known:
-            text = f"the report request {shown(report.report_request_id)} is unknown, and so is its specifier"
-            raise InvalidID(text, rule="R304")
-    for report in payload.oadr_report:
-        offered = known.get(report.report_specifier_id)
-        turn.tell(
-            ReportReceived(
-                ven_id=ven.ven_id,
-                report_request_id=report.report_request_id,
-                report_specifier_id=report.report_specifier_id,
-                report_name=report.report_name,
-                values=tuple(values(report, offered)),
-            )
-        )
-    ven, nested = stop_at_once(turn, ven, {report.report_request_id for report in payload.oadr_report})
-    reply = UpdatedReport(ei_response=replies.answer(payload), oadr_cancel_report=nested, ven_id=ven.ven_id)
-    return ven, reply
-
-
-def values(report: Report, offered: Report | None) -> Iterator[ReportValue]:
-    """The values of a report with their times; units and resources from the metadata, where there are any.
-
-    R314: an interval begins at its own dtstart, or where the one before it ends, the first at the report's.
-    R315: without duration it is a point in time.
+    """Values. What is good of them is taken, and the code is that of the first fault (R304, R340); if nothing is, then
+    nothing at all happens.
     """
-    descriptions = {one.r_id: one for one in offered.oadr_report_description} if offered else {}
-    begin = report.dtstart or report.created_date_time
-    for interval in report.intervals:
-        begin = interval.dtstart or begin
-        end = later(begin, interval.duration or ZERO)
-        for payload in interval.stream_payload_base:
-            if isinstance(payload, ReportPayload):
-                yield _value(payload, interval, begin, end, descriptions.get(payload.r_id))
-        begin = end
-
-
-def _value(
-    payload: ReportPayload, interval: Interval, begin: datetime, end: datetime, described: ReportDescription | None
-) -> ReportValue:
-    return ReportValue(
-        r_id=payload.r_id,
-        dtstart=begin,
-        duration=None if interval.duration is None else end - begin,
-        value=payload.payload_base,
-        data_quality=payload.oadr_data_quality,
-        item_base=described.item_base if described else None,
-        resource_id=_resource(described) if described else None,
+    count = sum(len(interval.stream_payload_base) for report in payload.oadr_report for interval in report.intervals)
+    if count > (limit := turn.config.limits.report_values):
+        raise NotServed(f"{count} values in one message; at most {limit} are taken")
+    faults: list[RemoteError] = []
+    updated: dict[str, list[ReportValues]] = {}
+    wanted: dict[str, Expected] = {}
+    for report in payload.oadr_report:
+        try:
+            report_request_id, expected = _expected(turn, ven, report)
+        except InvalidID as error:
+            faults.append(error)
+            continue
+        taken = take(report, expected)
+        faults.extend(taken.faults)
+        if taken.values or not taken.faults:
+            ven = _receive(turn, ven, report, report_request_id, taken.values)
+            wanted.setdefault(report_request_id, expected)
+            updated.setdefault(report_request_id, []).append(taken.values)
+            for doubt in taken.doubts:
+                turn.tell(Trouble(text=f"{ven.ven_id} reports {shown(report.report_specifier_id)}: {doubt}"))
+    if faults and not updated:
+        raise faults[0]
+    for report_request_id, expected in wanted.items():
+        if lacking := missing(expected, updated[report_request_id]):
+            turn.tell(Trouble(text=f"{ven.ven_id} says nothing of {few(lacking)}, which was asked for (R300)"))
+    ven, nested = stop_at_once(turn, ven, set(updated))
+    code, text = "200", None
+    if faults:
+        code, text = faults[0].code, "; ".join(fault.text for fault in faults) + "; the rest is taken"
+        turn.tell(Trouble(text=f"{ven.ven_id} reports what cannot be taken: {code} {text}", code=code))
+    return ven, UpdatedReport(
+        ei_response=replies.answer(payload, code, text), oadr_cancel_report=nested, ven_id=ven.ven_id
     )
 
 
-def _resource(described: ReportDescription) -> str | None:
-    for target in (described.report_data_source, described.report_subject):
-        if target is not None and target.resource_id:
-            return target.resource_id[0]
-    return None
+def _expected(turn: Turn, ven: VenState, report: Report) -> tuple[str, Expected]:
+    """For which request of ours a report is, and what it may bring.
+
+    Raises ``InvalidID`` (452) for one that was never requested of this VEN (R304).
+    """
+    report_request_id, specifier_id = report.report_request_id, report.report_specifier_id
+    if report_request_id in _NO_REQUEST:
+        same = [one for one, made in ven.requests.items() if _specifier_id(made) == specifier_id]
+        report_request_id = same[0] if len(same) == 1 else report_request_id
+    offered = next((one for one in ven.reports if one.report_specifier_id == specifier_id), None)
+    made, former = ven.requests.get(report_request_id), ven.former.get(report_request_id)
+    wanted = _specifier_id(made) if made else former.report_specifier_id if former else None
+    if wanted is None and (offered is None or report_request_id not in _NO_REQUEST):
+        raise InvalidID(f"the report request {shown(report_request_id)} is unknown", rule="R304")
+    if (wanted is not None and wanted != specifier_id) or (offered is None and former is None):
+        text = f"the report request {shown(report_request_id)} is not for the report {shown(specifier_id)}"
+        raise InvalidID(text, rule="R304")
+    points, kinds = described(offered) if offered is not None else (None, {})
+    limits, now = turn.config.limits, turn.now.wall
+    expected = Expected(points=points, kinds=kinds, earliest=now - limits.report_age, latest=now + limits.report_ahead)
+    if made is not None and not made.stopped:
+        specifier = made.request.report_specifier
+        everything = specifier.granularity or is_single(specifier)  # else only what has changed (R317)
+        r_ids = tuple(one.r_id for one in specifier.specifier_payload) if everything else ()
+        expected = attrs.evolve(expected, granularity=specifier.granularity, r_ids=r_ids)
+    return report_request_id, expected
+
+
+def _specifier_id(made: RequestedReport) -> str:
+    return made.request.report_specifier.report_specifier_id
+
+
+def _receive(turn: Turn, ven: VenState, report: Report, report_request_id: str, values: ReportValues) -> VenState:
+    """Tell the values, and save them unless the very same report has come before."""
+    mark = _mark(report, values)
+    made, former = ven.requests.get(report_request_id), ven.former.get(report_request_id)
+    repeated = mark in (made.latest if made else 0, former.latest if former else 0)
+    received = ReportReceived(
+        ven_id=ven.ven_id,
+        report_request_id=report_request_id,
+        report_specifier_id=report.report_specifier_id,
+        report_name=_name(report),
+        values=values,
+        created_date_time=report.created_date_time,
+        repeated=repeated,
+    )
+    if repeated:
+        turn.tell(received)
+        return ven
+    turn.receive(received)
+    if made is not None:
+        made = attrs.evolve(made, latest=mark)
+        ven = attrs.evolve(ven, requests=MappingProxyType({**ven.requests, report_request_id: made}))
+        return over(ven, (report_request_id,)) if is_single(made.request.report_specifier) else ven
+    if former is not None:
+        former = attrs.evolve(former, latest=mark)
+        ven = attrs.evolve(ven, former=MappingProxyType({**ven.former, report_request_id: former}))
+    return ven
+
+
+def _mark(report: Report, values: ReportValues) -> int:
+    """A number that tells this report from others: an exact copy has the same."""
+    columns = values.columns.values()
+    content = ((tuple(one.values), one.times[0], one.times[-1], tuple(one.qualities or ())) for one in columns)
+    return hash((report.created_date_time, tuple(values.columns), tuple(content))) or 1
+
+
+def _name(report: Report) -> ReportName | str | None:
+    """Without METADATA_, which some VENs leave there."""
+    name = report.report_name
+    if name is None or not name.startswith(METADATA_PREFIX):
+        return name
+    return ReportName(name.removeprefix(METADATA_PREFIX))
 
 
 def _ids(mail: Payload | None) -> set[str]:
     if isinstance(mail, CreateReport):
         return {one.report_request_id for one in mail.oadr_report_request}
     return set(mail.report_request_id) if isinstance(mail, CancelReport) else set()
-
-
-def _without(ven: VenState, report_request_ids: set[str]) -> VenState:
-    kept: Mapping[str, RequestedReport] = {
-        one: requested for one, requested in ven.requests.items() if one not in report_request_ids
-    }
-    return attrs.evolve(ven, requests=MappingProxyType(kept))
-
-
-# --- the VTN's own side: nothing to report --------------------------------------------------------------------------
-
-
-def registered_report(turn: Turn, ven: VenState, payload: RegisteredReport) -> tuple[VenState, Payload]:
-    """The VEN has taken our (empty) offer. A request that it adds is answered like any other (R344)."""
-    ven, settled = settle(ven, lambda mail: isinstance(mail, RegisterReport))
-    if not payload.ei_response.ok:
-        code = payload.ei_response.response_code
-        turn.tell(Trouble(text=f"{ven.ven_id} refuses our offer of reports: {code}", code=code, lost=settled))
-    if payload.oadr_report_request:
-        return _requested(turn, ven, payload.oadr_report_request, payload)
-    return ven, Response(ei_response=replies.answer(payload), ven_id=ven.ven_id)
-
-
-def create_report(turn: Turn, ven: VenState, payload: CreateReport) -> tuple[VenState, Payload]:
-    """The VEN wants reports. There is only the list of them, which is empty (R301, R308, R311); once, even
-    if asked for periodically (R510).
-    """
-    return _requested(turn, ven, payload.oadr_report_request, payload)
-
-
-def cancel_report(turn: Turn, ven: VenState, payload: CancelReport) -> tuple[VenState, Payload]:
-    """Nothing is ever pending here, so that every identifier is unknown (R336)."""
-    raise InvalidID(f"the report request {shown(payload.report_request_id[0])} is unknown", rule="R336")
-
-
-def updated_report(turn: Turn, ven: VenState, payload: UpdatedReport) -> tuple[VenState, Payload]:
-    """The VEN confirms a report of ours; this VTN sends none, and a confirmation harms nobody."""
-    return ven, Response(ei_response=replies.answer(payload), ven_id=ven.ven_id)
-
-
-def _requested(
-    turn: Turn, ven: VenState, requests: tuple[ReportRequest, ...], payload: Payload
-) -> tuple[VenState, Payload]:
-    for one in requests:
-        if one.report_specifier.report_specifier_id != METADATA:
-            raise NoSuchReport(f"this VTN has no report {shown(one.report_specifier.report_specifier_id)}", rule="R300")
-    for one in requests:
-        ven = discard(ven, RegisterReport)
-        offer = RegisterReport(
-            request_id=turn.token("register", one.report_request_id),
-            ven_id=ven.ven_id,
-            report_request_id=one.report_request_id,  # R311
-        )
-        if not has_room(ven, turn.config):
-            raise NotServed("too many messages wait for this VEN")
-        ven = post(ven, turn.config, offer)
-    return ven, CreatedReport(ei_response=replies.answer(payload), ven_id=ven.ven_id)

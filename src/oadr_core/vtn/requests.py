@@ -1,120 +1,173 @@
-"""Report requests of this VTN: made from what a VEN offers, by policy or by the operator's wish (section
-5.3).
+"""Report requests of this VTN, as what it remembers of a VEN: made, kept in step with the policy, taken back (5.3).
 
-It stands alone because the rules for a request (R300, R317, R324, R325, R338, R340) are the same whoever
-wants it.
+It stands alone because a request lives longer than any message: what is asked for is the business of
+:mod:`oadr_core.reporting.asking`, what a VEN sends that of :mod:`.reports`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Container, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
 import attrs
 
-from ..engine import Now
+from ..engine import Trouble
 from ..engine.copying import evolve
-from ..engine.schedule import later
+from ..engine.sharing import Shared
 from ..errors import LocalError, shown
 from ..model import (
     METADATA,
-    ZERO,
     CancelReport,
     CreateReport,
     Duration,
-    Properties,
-    Report,
-    ReportDescription,
+    Payload,
     ReportRequest,
     ReportSpecifier,
-    SpecifierPayload,
 )
-from .config import ReportPolicy
+from ..reporting.asking import AskReport, StopReports, asked, by_rule, end_of, is_single, span, still_offered
+from ..reporting.policy import choices
+from ..reporting.requested import ReportRequestStopped
 from .mailbox import has_room, post
-from .messages import AskReport, ReportRequestStopped, StopReports
-from .state import RequestedReport, Turn, VenState, with_item
+from .state import FormerRequest, RequestedReport, Turn, VenState
 
-METADATA_PREFIX: Final = "METADATA_"
-"""How the name of an offered report begins; the report itself is named without (R313)."""
-TELEMETRY: Final = "TELEMETRY_"
-HISTORY: Final = "HISTORY_"
 STOPPED_KEPT: Final = 16
 """Requests that were taken back without a confirmation, of one VEN."""
-USUAL_GRANULARITY: Final = Duration(seconds=60)
-"""For a report whose metadata do not say how often it can be sampled, which R333 demands."""
-_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+FORMER_KEPT: Final = 16
+"""Requests that are over, of one VEN: enough for values that were under way for some registrations."""
+_UNSETTLED: Final = -1
+"""The number of no policy."""
 
 
-def span(duration: Duration) -> timedelta:
-    """The length of a duration; months count as from the first of January 2000."""
-    return later(_EPOCH, duration) - _EPOCH
+# --- made -----------------------------------------------------------------------------------------------------------
 
 
-def bare_name(report: Report) -> str:
-    """The name of a report without METADATA_."""
-    return (report.report_name or "").removeprefix(METADATA_PREFIX)
+def by_policy(turn: Turn, ven: VenState) -> Iterator[ReportSpecifier]:
+    """What the policy asks of what the VEN offers."""
+    for report in ven.reports:
+        for rule, r_ids in choices(turn.standing.policy, report, ven_id=ven.ven_id, ven_name=ven.ven_name):
+            yield by_rule(turn.now, report, rule, r_ids)
 
 
-def wanted(turn: Turn, policy: ReportPolicy, reports: tuple[Report, ...]) -> tuple[ReportRequest, ...]:
-    """The requests that the policy makes of an offer: every telemetry report with at least one data point."""
-    if not policy.automatic:
-        return ()
-    requests = []
-    for number, report in enumerate(reports):
-        if not bare_name(report).startswith(TELEMETRY) or not report.oadr_report_description:
-            continue
-        granularity = _granularity(report.oadr_report_description, policy.granularity)
-        back = max(granularity, _as_duration(policy.report_back_duration) or granularity, key=span)
-        if report.duration and span(report.duration) < span(back):  # R340: no more than offered
-            back = max(granularity, report.duration, key=span)
-        requests.append(
-            ReportRequest(
-                report_request_id=turn.token("report", number),
-                report_specifier=ReportSpecifier(
-                    report_specifier_id=report.report_specifier_id,
-                    granularity=granularity,
-                    report_back_duration=back,
-                    # R324, R325: from now on, without end
-                    report_interval=Properties(dtstart=turn.now.seconds, duration=ZERO),
-                    specifier_payload=_data_points(report, ()),
-                ),
-            )
-        )
-    return tuple(requests)
+def offered_anew(turn: Turn, ven: VenState) -> tuple[VenState, tuple[ReportRequest, ...]]:
+    """R306: all requests are void but the periodic ones for metadata; asked for again is what is still wanted.
 
-
-def request(turn: Turn, ven: VenState, requests: tuple[ReportRequest, ...], *, sent: bool = False) -> VenState:
-    """Remember requests and put them into the mailbox; ``sent``: they are under way in another message
-    already.
+    The requests come back that are to ride on the reply (R344).
     """
-    for one in requests:
-        requested = RequestedReport(request=one)
-        ven = attrs.evolve(ven, requests=with_item(ven.requests, one.report_request_id, requested))
-    message = CreateReport(request_id=turn.token("create report"), oadr_report_request=requests, ven_id=ven.ven_id)
-    return post(ven, turn.config, message, sent_at=turn.now.mono if sent else None)
+    wishes = wishes_of(ven)
+    void = {one for one, made in ven.requests.items() if not _is_lasting(made)}
+    ven = attrs.evolve(over(_unposted(ven, void), void), wishes=(), policy=turn.standing.number)
+    wanted = [*_wanted_again(turn, ven, wishes), *((specifier, False) for specifier in by_policy(turn, ven))]
+    return _request(turn, ven, wanted, sent=turn.standing.policy.piggy_back)
+
+
+def _wanted_again(
+    turn: Turn, ven: VenState, wishes: Iterable[ReportSpecifier]
+) -> Iterator[tuple[ReportSpecifier, bool]]:
+    for wish in wishes:
+        found = still_offered(turn.now, ven.reports, wish)
+        if found is not None:
+            yield found, True
+        else:
+            name = shown(wish.report_specifier_id)
+            turn.tell(Trouble(text=f"{ven.ven_id} was asked for {name}, which it does not offer any more, or is over"))
 
 
 def ask(turn: Turn, ven: VenState, command: AskReport) -> tuple[VenState, str]:
     """Carry out the operator's wish; the reportRequestID comes back.
 
-    Raises :class:`~oadr_core.errors.LocalError` when the VEN has not offered that (R300).
+    Raises :class:`~oadr_core.errors.LocalError` that names the field and the rule.
     """
-    report_request_id = turn.token("asked report")
-    granularity = _given(command.granularity, "granularity")
-    back = _given(command.report_back_duration, "report_back_duration")
-    if command.report_specifier_id == METADATA:  # R327
-        specifier = ReportSpecifier(
-            report_specifier_id=METADATA,
-            granularity=granularity or ZERO,
-            report_back_duration=back or ZERO,
-            specifier_payload=(SpecifierPayload(r_id="0"),),
+    specifier = asked(turn.now, ven.reports, command)
+    ven = _without_over(turn, ven)
+    if len(ven.requests) >= turn.config.limits.report_requests:
+        text = f"{ven.ven_id} is asked for {len(ven.requests)} reports, which is the limit"
+        raise LocalError(text, path="limits/report_requests")
+    one = _named(turn, specifier, "asked report")
+    return _posted(turn, ven, ((one, True),)), one.report_request_id
+
+
+def follow_policy(turn: Turn, ven: VenState) -> VenState:
+    """The policy has changed since this VEN was last here: cancel what it does not ask for any more, and request what
+    it asks for besides. What somebody asked for stays.
+    """
+    if len(ven.mailbox) + 2 > turn.config.limits.mailbox:
+        return ven  # once there is room
+    ven = attrs.evolve(_without_over(turn, ven), policy=turn.standing.number)
+    if not ven.reports:
+        return ven
+    leaving = _leaving(ven)
+    standing = {
+        one: made.request.report_specifier
+        for one, made in ven.requests.items()
+        if not made.asked and not made.stopped and one not in leaving
+    }
+    wanted = list(_wanted_again(turn, ven, ven.wishes))
+    for specifier in by_policy(turn, ven):
+        same = next((one for one, other in standing.items() if _alike(specifier, other)), None)
+        if same is not None:
+            del standing[same]
+        elif not (is_single(specifier) and _was_served(ven, specifier)):
+            wanted.append((specifier, False))
+    if standing:
+        ven = stop(turn, ven, StopReports(ven_id=ven.ven_id, report_request_ids=tuple(standing)))
+    return _request(turn, attrs.evolve(ven, wishes=()), wanted)[0]
+
+
+def _request(
+    turn: Turn, ven: VenState, wanted: Iterable[tuple[ReportSpecifier, bool]], *, sent: bool = False
+) -> tuple[VenState, tuple[ReportRequest, ...]]:
+    """Request these, each because somebody asked (``True``) or not; ``sent``: in another message, at once."""
+    made = [(_named(turn, specifier, "report", place), by) for place, (specifier, by) in enumerate(wanted)]
+    room = turn.config.limits.report_requests - len(ven.requests)
+    if len(made) > room:
+        turn.tell(Trouble(text=f"{ven.ven_id} could be asked for {len(made)} reports; {room} are, which is the limit"))
+        made = made[:room]
+    if not made:
+        return ven, ()
+    if not has_room(ven, turn.config):
+        turn.tell(Trouble(text=f"too many messages wait for {ven.ven_id}; its reports are requested later"))
+        wishes = tuple(one.report_specifier for one, by_somebody in made if by_somebody)
+        return attrs.evolve(ven, policy=_UNSETTLED, wishes=wishes), ()
+    return _posted(turn, ven, made, sent=sent), tuple(one for one, _ in made) if sent else ()
+
+
+def _posted(turn: Turn, ven: VenState, made: Iterable[tuple[ReportRequest, bool]], *, sent: bool = False) -> VenState:
+    """Remember requests, and put them into the mailbox; ``sent``: they are under way in another message already."""
+    made = tuple(made)
+    fresh = {one.report_request_id: RequestedReport(request=one, asked=by_somebody) for one, by_somebody in made}
+    message = CreateReport(
+        request_id=turn.token("create report"), oadr_report_request=tuple(one for one, _ in made), ven_id=ven.ven_id
+    )
+    ven = post(ven, turn.config, message, sent_at=turn.now.mono if sent else None)
+    return attrs.evolve(ven, requests=MappingProxyType({**ven.requests, **fresh}))
+
+
+def _named(turn: Turn, specifier: ReportSpecifier, *labels: object) -> ReportRequest:
+    """R322: an identifier that no other request has."""
+    return ReportRequest(report_request_id=turn.token(*labels), report_specifier=_sparing(turn.shared, specifier))
+
+
+def _sparing(shared: Shared, specifier: ReportSpecifier) -> ReportSpecifier:
+    """The same specifier; what many of them say alike is kept once."""
+    names = ("report_specifier_id", "granularity", "report_back_duration", "specifier_payload")
+    return evolve(specifier, **{name: shared(getattr(specifier, name)) for name in names})
+
+
+def sparing(shared: Shared, ven: VenState) -> VenState:
+    """The same state, with what many VENs offer and are asked for alike kept once."""
+    requests = {
+        one: attrs.evolve(
+            made,
+            request=evolve(made.request, report_specifier=_sparing(shared, made.request.report_specifier)),
         )
-    else:
-        specifier = _specifier(turn.now, _offered(ven, command.report_specifier_id), command, granularity, back)
-    one = ReportRequest(report_request_id=report_request_id, report_specifier=specifier)
-    return request(turn, ven, (one,)), report_request_id
+        for one, made in ven.requests.items()
+    }
+    reports = tuple(map(shared.parts, ven.reports))
+    return attrs.evolve(ven, reports=reports, requests=MappingProxyType(requests))
+
+
+# --- taken back -----------------------------------------------------------------------------------------------------
 
 
 def stop(turn: Turn, ven: VenState, command: StopReports) -> VenState:
@@ -128,9 +181,13 @@ def stop(turn: Turn, ven: VenState, command: StopReports) -> VenState:
         if report_request_id not in ven.requests:
             text = f"{shown(report_request_id)} was not requested of {ven.ven_id}"
             raise LocalError(text, path="report_request_ids", rule="R304")
+    leaving = _leaving(ven)
+    ids = tuple(one for one in dict.fromkeys(command.report_request_ids) if one not in leaving)
+    if not ids:
+        return ven
     message = CancelReport(
         request_id=turn.token("cancel report"),
-        report_request_id=command.report_request_ids,
+        report_request_id=ids,
         report_to_follow=command.report_to_follow,
         ven_id=ven.ven_id,
     )
@@ -145,7 +202,7 @@ def stop_at_once(turn: Turn, ven: VenState, updated: set[str]) -> tuple[VenState
         (
             (mail, mail.payload)
             for mail in ven.mailbox
-            if turn.config.reports.cancel_in_reply
+            if turn.standing.policy.cancel_in_reply
             and mail.sent_at is None
             and isinstance(mail.payload, CancelReport)
             and not updated.isdisjoint(mail.payload.report_request_id)
@@ -190,108 +247,108 @@ def _stop_again(turn: Turn, ven: VenState, updated: set[str]) -> VenState:
     return stop(turn, ven, StopReports(ven_id=ven.ven_id, report_request_ids=tuple(again))) if again else ven
 
 
+def over(ven: VenState, report_request_ids: Iterable[str]) -> VenState:
+    """These requests are over; what is needed to know their values when they come late is kept."""
+    ids = {one for one in report_request_ids if one in ven.requests}
+    if not ids:
+        return ven
+    kept = {one: made for one, made in ven.requests.items() if one not in ids}
+    return attrs.evolve(ven, requests=MappingProxyType(kept), former=former_of(ven, ids))
+
+
+def former_of(ven: VenState, ids: Container[str] | None = None) -> Mapping[str, FormerRequest]:
+    """The requests that are over, with these among them (``None``: all), the latest last."""
+    former = dict(ven.former)
+    for one, made in ven.requests.items():
+        specifier = made.request.report_specifier
+        if (ids is None or one in ids) and specifier.report_specifier_id != METADATA:
+            former[one] = FormerRequest(
+                report_specifier_id=specifier.report_specifier_id,
+                served=is_single(specifier) and bool(made.latest),
+                latest=made.latest,
+            )
+    return MappingProxyType(dict(list(former.items())[-FORMER_KEPT:]))
+
+
+def wishes_of(ven: VenState) -> tuple[ReportSpecifier, ...]:
+    """What somebody asked for and has not got yet, for when the VEN has said anew what it offers."""
+    leaving = _leaving(ven)
+    return (
+        *ven.wishes,
+        *(
+            made.request.report_specifier
+            for one, made in ven.requests.items()
+            if made.asked
+            and not made.stopped
+            and one not in leaving
+            and made.request.report_specifier.report_specifier_id != METADATA
+        ),
+    )
+
+
+def _is_lasting(made: RequestedReport) -> bool:
+    """R306: periodic requests for metadata outlive new metadata."""
+    specifier = made.request.report_specifier
+    return specifier.report_specifier_id == METADATA and not is_single(specifier)
+
+
+def _unposted(ven: VenState, ids: Container[str]) -> VenState:
+    """Without what the mailbox says of these requests."""
+    mails = ((mail, _without(mail.payload, ids)) for mail in ven.mailbox)
+    kept = tuple(
+        mail if payload is mail.payload else attrs.evolve(mail, payload=payload)
+        for mail, payload in mails
+        if payload is not None
+    )
+    return attrs.evolve(ven, mailbox=kept)
+
+
+def _without(payload: Payload, ids: Container[str]) -> Payload | None:
+    if isinstance(payload, CreateReport):
+        requests = tuple(one for one in payload.oadr_report_request if one.report_request_id not in ids)
+        if len(requests) < len(payload.oadr_report_request):
+            return evolve(payload, oadr_report_request=requests) if requests else None
+    elif isinstance(payload, CancelReport):
+        kept = tuple(one for one in payload.report_request_id if one not in ids)
+        if len(kept) < len(payload.report_request_id):
+            return evolve(payload, report_request_id=kept) if kept else None
+    return payload
+
+
+def _without_over(turn: Turn, ven: VenState) -> VenState:
+    """R325: requests whose interval has ended, and whose last report must have come."""
+    done = []
+    for one, made in ven.requests.items():
+        specifier = made.request.report_specifier
+        end = None if is_single(specifier) else end_of(specifier)
+        if end is not None and turn.now.wall - end > 2 * span(specifier.report_back_duration):
+            done.append(one)
+    return over(ven, done)
+
+
+def _leaving(ven: VenState) -> set[str]:
+    """The requests whose cancellation is under way."""
+    return {
+        one for mail in ven.mailbox if isinstance(mail.payload, CancelReport) for one in mail.payload.report_request_id
+    }
+
+
+def _alike(one: ReportSpecifier, other: ReportSpecifier) -> bool:
+    """True for requests for the same values, whenever they were made."""
+    return evolve(one, report_interval=None) == evolve(other, report_interval=None) and _length(one) == _length(other)
+
+
+def _length(specifier: ReportSpecifier) -> Duration | None:
+    return specifier.report_interval.duration if specifier.report_interval else None
+
+
+def _was_served(ven: VenState, specifier: ReportSpecifier) -> bool:
+    return any(one.served and one.report_specifier_id == specifier.report_specifier_id for one in ven.former.values())
+
+
 def _few_stopped(requests: dict[str, RequestedReport]) -> Mapping[str, RequestedReport]:
     """Requests that were taken back are remembered only to notice values that go on: the latest will do."""
     stopped = [one for one, requested in requests.items() if requested.stopped]
     for one in stopped[:-STOPPED_KEPT]:
         del requests[one]
     return MappingProxyType(requests)
-
-
-def _specifier(
-    now: Now, report: Report, command: AskReport, granularity: Duration | None, back: Duration | None
-) -> ReportSpecifier:
-    points = _data_points(report, command.r_ids)
-    dtstart, duration = _start(now, command), _given(command.duration, "duration") or ZERO
-    if bare_name(report).startswith(HISTORY):
-        if command.dtstart is None:
-            raise LocalError("a history report needs the earliest time (R324)", path="dtstart", rule="R324")
-        granularity = back = ZERO  # R317, R324
-    else:
-        descriptions = [d for d in report.oadr_report_description if any(d.r_id == p.r_id for p in points)]
-        if granularity is None:
-            granularity = _granularity(tuple(descriptions), None)
-        if granularity:
-            _check_granularity(descriptions, granularity)
-        back = granularity if back is None else back
-        if back and span(granularity) > span(back):
-            text = f"{granularity} is longer than report_back_duration {back} (R317)"
-            raise LocalError(text, path="granularity", rule="R317")
-        if report.duration and span(back) > span(report.duration):
-            text = f"{back} is more than the {report.duration} that the VEN offers (R340)"
-            raise LocalError(text, path="report_back_duration", rule="R340")
-    return ReportSpecifier(
-        report_specifier_id=report.report_specifier_id,
-        granularity=granularity,
-        report_back_duration=back,
-        report_interval=Properties(dtstart=dtstart, duration=duration),
-        specifier_payload=points,
-    )
-
-
-def _offered(ven: VenState, report_specifier_id: str) -> Report:
-    for report in ven.reports:
-        if report.report_specifier_id == report_specifier_id:
-            return report
-    known = ", ".join(report.report_specifier_id for report in ven.reports) or "nothing"
-    text = f"{ven.ven_id} offers {known}, not {shown(report_specifier_id)}"
-    raise LocalError(text, path="report_specifier_id", rule="R300")
-
-
-def _data_points(report: Report, r_ids: tuple[str, ...]) -> tuple[SpecifierPayload, ...]:
-    """R338: the reading type of a request is x-notApplicable, which is the default; R321: without unit."""
-    offered = list(dict.fromkeys(description.r_id for description in report.oadr_report_description))
-    for r_id in r_ids:
-        if r_id not in offered:
-            text = f"{report.report_specifier_id} has {', '.join(offered)}, not {shown(r_id)}"
-            raise LocalError(text, path="r_ids", rule="R300")
-    return tuple(SpecifierPayload(r_id=r_id) for r_id in r_ids or offered)
-
-
-def _start(now: Now, command: AskReport) -> datetime:
-    if command.dtstart is None:
-        return now.seconds
-    if command.dtstart.tzinfo is None:
-        text = f"a datetime with a time zone is expected, not {command.dtstart!r}"
-        raise LocalError(text, path="dtstart", rule="R1")
-    return command.dtstart.astimezone(UTC).replace(microsecond=0)
-
-
-def _periods(
-    descriptions: tuple[ReportDescription, ...] | list[ReportDescription],
-) -> Iterator[tuple[Duration, Duration]]:
-    for description in descriptions:
-        if (rate := description.oadr_sampling_rate) is not None:
-            yield rate.oadr_min_period, rate.oadr_max_period
-
-
-def _granularity(descriptions: tuple[ReportDescription, ...], preferred: timedelta | None) -> Duration:
-    """R317: within what every data point offers, as near to the preferred as can be; without a preference
-    the shortest.
-    """
-    periods = list(_periods(descriptions))
-    shortest = max((low for low, _ in periods if low), key=span, default=None)
-    longest = min((high for _, high in periods if high), key=span, default=None)
-    chosen = _as_duration(preferred) or shortest or longest or USUAL_GRANULARITY
-    if longest is not None:
-        chosen = min(chosen, longest, key=span)
-    return chosen if shortest is None else max(chosen, shortest, key=span)
-
-
-def _check_granularity(descriptions: list[ReportDescription], granularity: Duration) -> None:
-    for low, high in _periods(descriptions):
-        if span(granularity) < span(low) or (high and span(granularity) > span(high)):
-            text = f"{granularity} is not between {low} and {high}, which the VEN offers (R317)"
-            raise LocalError(text, path="granularity", rule="R317")
-
-
-def _as_duration(length: timedelta | None) -> Duration | None:
-    return None if length is None else Duration.of(length)
-
-
-def _given(length: object, path: str) -> Duration | None:
-    if length is None:
-        return None
-    if not isinstance(length, timedelta) or length < timedelta() or length.microseconds:
-        raise LocalError(f"a timedelta of whole seconds is expected, not {length!r}", path=path)
-    return Duration.of(length)

@@ -42,7 +42,7 @@ from ..model import (
     UpdatedReport,
     UpdateReport,
 )
-from . import events, opts, polling, registration, replies, reports
+from . import events, offering, opts, polling, registration, replies, reports
 from .identity import Who
 from .state import Turn, VenState
 
@@ -93,10 +93,10 @@ ROUTES: Final[Mapping[type[Payload], Route]] = MappingProxyType(
         CreatedReport: Route(_S.EI_REPORT, Who.MEMBER, reports.created_report, replies.response),
         UpdateReport: Route(_S.EI_REPORT, Who.MEMBER, reports.update_report, replies.updated_report),
         CanceledReport: Route(_S.EI_REPORT, Who.MEMBER, reports.canceled_report, replies.response),
-        RegisteredReport: Route(_S.EI_REPORT, Who.MEMBER, reports.registered_report, replies.response),
-        CreateReport: Route(_S.EI_REPORT, Who.MEMBER, reports.create_report, replies.created_report),
-        CancelReport: Route(_S.EI_REPORT, Who.MEMBER, reports.cancel_report, replies.canceled_report),
-        UpdatedReport: Route(_S.EI_REPORT, Who.MEMBER, reports.updated_report, replies.response),
+        RegisteredReport: Route(_S.EI_REPORT, Who.MEMBER, offering.registered_report, replies.response),
+        CreateReport: Route(_S.EI_REPORT, Who.MEMBER, offering.create_report, replies.created_report),
+        CancelReport: Route(_S.EI_REPORT, Who.MEMBER, offering.cancel_report, replies.canceled_report),
+        UpdatedReport: Route(_S.EI_REPORT, Who.MEMBER, offering.updated_report, replies.response),
         # EiOpt
         CreateOpt: Route(_S.EI_OPT, Who.MEMBER, opts.create_opt, replies.created_opt),
         CancelOpt: Route(_S.EI_OPT, Who.MEMBER, opts.cancel_opt, replies.canceled_opt),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import attrs
 
 from ..engine.records import Record, plan, quiet, table
+from ..reporting.policy import ReportPolicy
 from ..security.replay import ReplayGuard
 from .book import EventEntry
 from .state import VenState
@@ -29,13 +30,14 @@ class Group:
 @attrs.frozen(kw_only=True)
 class VtnState:
     """The durable state of a VTN. ``key`` is in hexadecimal; ``step`` and ``published`` count steps and events, so
-    that no identifier is ever made twice.
+    that no identifier is ever made twice. ``reports`` is the report policy that was set, if any was.
     """
 
     vtn_id: str
     key: str
     step: int = quiet(0)
     published: int = quiet(0)
+    reports: ReportPolicy | None = None
     vens: Mapping[str, VenState] = table("ven")
     events: Mapping[str, EventEntry] = table("event")
     groups: Mapping[str, Group] = table("group")
@@ -47,6 +49,11 @@ class Journal:
 
     def __init__(self) -> None:
         self._changes: dict[str, object | None] = {}
+        self._head = False
+
+    def head(self) -> None:
+        """Something has changed that is neither VEN nor event nor group."""
+        self._head = True
 
     def ven(self, before: VenState | None, after: VenState | None) -> None:
         """The state of a VEN is another one; that is no change if only what is volatile differs."""
@@ -70,22 +77,19 @@ class Journal:
         """This is remembered of a signer without a registration, or nothing more."""
         self._changes[f"stranger/{signer}"] = guard
 
-    def drain(self) -> tuple[Record, ...]:
-        """The records to be saved, without the head; the journal is empty then."""
-        if not self._changes:
-            return ()
+    def drain(self) -> tuple[bool, tuple[Record, ...]]:
+        """Whether anything is to be saved, and the records without the head; the journal is empty then."""
+        if not self._changes and not self._head:
+            return False, ()
         found = tuple(Record(key=key, state=state) for key, state in self._changes.items())
         self._changes.clear()
-        return found
+        self._head = False
+        return True, found
 
 
 def _differ(before: VenState, after: VenState) -> bool:
     """True when something is different that is worth a commit by itself."""
-    for name in _DURABLE:
-        old, new = getattr(before, name), getattr(after, name)
-        if old is not new and old != new:
-            return True
-    return False
+    return _durable(before) != _durable(after)
 
 
-_DURABLE = plan(VenState).durable
+_durable = plan(VenState).durable_of

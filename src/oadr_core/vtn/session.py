@@ -7,8 +7,8 @@ has changed nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType, NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -26,6 +26,8 @@ from ..engine import (
     Trouble,
 )
 from ..engine.records import Record, SaveState, everything, opened, pack, restored
+from ..engine.sharing import Shared
+from ..engine.values import ReportReceived
 from ..errors import LocalError, RemoteError, WrongPayload, shown
 from ..model import (
     CancelPartyRegistration,
@@ -33,8 +35,12 @@ from ..model import (
     Poll,
     RequestReregistration,
 )
+from ..reporting.asking import AskReport, StopReports
+from ..reporting.policy import ReportPolicy
+from ..reporting.readings import ProvideReport
+from ..reporting.requested import ReportRequestMade
 from ..security.errors import SignatureError
-from . import publish, registration, replies, requests
+from . import offering, publish, registration, replies, requests
 from .book import EventBook, EventEntry
 from .config import UnknownVens, VtnConfig
 from .directory import Directory
@@ -42,7 +48,6 @@ from .identity import Door
 from .letters import Letter, Letters
 from .mailbox import post, waits
 from .messages import (
-    AskReport,
     AskReregistration,
     CancelEvent,
     EndRegistration,
@@ -51,14 +56,14 @@ from .messages import (
     EventStatusChanged,
     ModifyEvent,
     PublishEvent,
-    ReportRequestMade,
     SetGroup,
-    StopReports,
+    SetReportPolicy,
 )
+from .offering import Reporter
 from .push import Pusher
 from .routes import ROUTES, Route
 from .saving import HEAD, Group, Journal, VtnState
-from .state import Delivery, Turn, VenState
+from .state import Delivery, StandingPolicy, Turn, VenState
 
 if TYPE_CHECKING:
     from ..security import ReplayGuard, Signer, Trust
@@ -96,7 +101,12 @@ class VtnSession:
         self._letters = Letters(config, self._journal.stranger, signer=signer, trust=trust)
         self._book = EventBook(config.limits.finished_events)
         self._groups: dict[str, tuple[str, ...]] = {}
+        self._received: Sequence[ReportReceived] = ()
+        self._standing = StandingPolicy(config.reports)
+        self._policy: ReportPolicy | None = None
+        self._shared = Shared()
         self._pusher = Pusher(config, self._directory, lambda kind: ROUTES[kind].handle)
+        self._reporter = Reporter()
         self._wire = wire
 
     @classmethod
@@ -123,9 +133,11 @@ class VtnSession:
         session._letters.strangers.update(state.strangers)
         session._groups = {name: group.ven_ids for name, group in state.groups.items()}
         session._book.restore(state.events.values(), state.published)
+        session._stand(state.reports)
         for ven in sorted(state.vens.values(), key=lambda ven: ven.registered_at):
-            session._directory.put(ven)
+            session._directory.put(requests.sparing(session._shared, ven))
             session._pusher.seen(None, ven)
+            session._reporter.restored(ven)
         return session
 
     # --- the face ---------------------------------------------------------------------------------------------------
@@ -160,8 +172,8 @@ class VtnSession:
         It follows the calendar, so a driver asks again after at most a minute, lest a wall clock that jumps
         be missed.
         """
-        change, push = self._book.next_change(), self._pusher.next_timer()
-        timers = (push, None if change is None else now.mono_at(change))
+        change = None if (at := self._book.next_change()) is None else now.mono_at(at)
+        timers = (change, self._pusher.next_timer(), self._reporter.next_timer(now))
         return min((at for at in timers if at is not None), default=None)
 
     @property
@@ -173,6 +185,11 @@ class VtnSession:
     def events(self) -> Mapping[str, EventEntry]:
         """The events by eventID, live ones and the last finished ones."""
         return self._book.entries
+
+    @property
+    def report_policy(self) -> ReportPolicy:
+        """What is asked for of every VEN's offer, as configured or as it was set."""
+        return self._standing.policy
 
     @property
     def groups(self) -> Mapping[str, tuple[str, ...]]:
@@ -214,6 +231,7 @@ class VtnSession:
         if guard is not None and letter.signed is not None:
             after = self._letters.remember(letter.signed, guard, after, now)
         self._keep(before, after)
+        self._received = turn.received
         return send, *turn.notes
 
     def _letter(self, request: RequestArrived, now: Now) -> Letter:
@@ -262,21 +280,32 @@ class VtnSession:
             self._directory.remove(before.ven_id)
         self._journal.ven(before, after)
         self._pusher.seen(before, after)
+        self._reporter.seen(before, after)
 
     def _save(self) -> tuple[SaveState, ...]:
         """What this step has changed of the durable state, if anything."""
         for event_id, entry in self._book.changes().items():
             self._journal.event(event_id, entry)
-        records = self._journal.drain()
-        return (SaveState(records=(Record(key=HEAD, state=self._head()), *records)),) if records else ()
+        is_changed, records = self._journal.drain()
+        reports, self._received = tuple(self._received), ()
+        if is_changed:
+            records = (Record(key=HEAD, state=self._head()), *records)
+        return (SaveState(records=records, reports=reports),) if records or reports else ()
 
     def _head(self) -> VtnState:
         key, published = self._key.hex(), self._book.published
-        return VtnState(vtn_id=self.config.vtn_id, key=key, step=self._step, published=published)
+        return VtnState(vtn_id=self.config.vtn_id, key=key, step=self._step, published=published, reports=self._policy)
 
     def _turn(self, now: Now, fingerprint: str | None = None) -> Turn:
         return Turn(
-            config=self.config, book=self._book, now=now, key=self._key, number=self._step, fingerprint=fingerprint
+            config=self.config,
+            book=self._book,
+            standing=self._standing,
+            shared=self._shared,
+            now=now,
+            key=self._key,
+            number=self._step,
+            fingerprint=fingerprint,
         )
 
     # --- time -------------------------------------------------------------------------------------------------------
@@ -284,6 +313,7 @@ class VtnSession:
     def _tick(self, tick: Tick, now: Now) -> tuple[Output, ...]:
         changed = self._book.advance(now)
         turn = self._turn(now)
+        self._reporter.advance(turn, self.vens, self._keep)
         given_up = self._pusher.tick(turn, self._keep)
         status = (EventStatusChanged(event_id=entry.event_id, status=entry.status) for entry in changed)
         return (*given_up, *status, *turn.notes)
@@ -381,6 +411,25 @@ class VtnSession:
         self._keep(ven, requests.stop(self._turn(now), ven, command))
         return ()
 
+    def _provide_report(self, command: ProvideReport, now: Now) -> tuple[Output, ...]:
+        before = self._ven(command.ven_id)
+        turn = self._turn(now)
+        self._keep(before, offering.provide(turn, before, command))
+        return tuple(turn.notes)
+
+    def _set_report_policy(self, command: SetReportPolicy, now: Now) -> tuple[Output, ...]:
+        if not isinstance(command.policy, (ReportPolicy, NoneType)):
+            raise LocalError(f"a ReportPolicy is expected, not {command.policy!r}", path="policy")
+        if command.policy != self._policy:
+            self._stand(command.policy)
+            self._journal.head()
+            self._pusher.news(None)
+        return ()
+
+    def _stand(self, policy: ReportPolicy | None) -> None:
+        self._policy = policy
+        self._standing = StandingPolicy(self.config.reports if policy is None else policy)
+
     def _ven(self, ven_id: str) -> VenState:
         ven = self.vens.get(ven_id)
         if ven is None:
@@ -418,6 +467,8 @@ _INPUTS: Final[Mapping[type[Input], Callable[[VtnSession, Any, Now], tuple[Outpu
         EndRegistration: VtnSession._end_registration,
         AskReport: VtnSession._ask_report,
         StopReports: VtnSession._stop_reports,
+        SetReportPolicy: VtnSession._set_report_policy,
+        ProvideReport: VtnSession._provide_report,
         SetGroup: VtnSession._set_group,
         ReplyArrived: VtnSession._reply_arrived,
         ExchangeFailed: VtnSession._exchange_failed,

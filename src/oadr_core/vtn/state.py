@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import blake2b
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -18,6 +19,8 @@ from ..engine import Notification, Now
 from ..engine.chance import token
 from ..engine.records import quiet, volatile
 from ..engine.retry import back_off
+from ..engine.sharing import Shared
+from ..engine.values import ReportReceived
 from ..model import (
     EiTarget,
     OptReason,
@@ -27,7 +30,10 @@ from ..model import (
     Properties,
     Report,
     ReportRequest,
+    ReportSpecifier,
 )
+from ..reporting.jobs import Job, Sample
+from ..reporting.policy import ReportPolicy
 from ..security.replay import ReplayGuard
 from .book import EventBook
 from .config import VtnConfig
@@ -88,14 +94,29 @@ class Delivery:
 
 @attrs.frozen(kw_only=True)
 class RequestedReport:
-    """A report request of ours. ``confirmed``: the VEN has said that it will serve it. ``stopped``: it was taken back
-    in the reply to its own values, which nobody confirms (R335); ``last_one_follows``: but for one more report (R345).
+    """A report request of ours. ``confirmed``: the VEN has said that it will serve it. ``asked``: somebody wanted it,
+    not the policy. ``stopped``: it was taken back in the reply to its own values, which nobody confirms (R335);
+    ``last_one_follows``: but for one more report (R345). ``latest`` tells the report that came last from another one.
     """
 
     request: ReportRequest
     confirmed: bool = False
+    asked: bool = False
     stopped: bool = False
     last_one_follows: bool = False
+    latest: int = volatile(0, eq=False)
+
+
+@attrs.frozen(kw_only=True)
+class FormerRequest:
+    """A report request that is over. Values for it may still come: late ones, and repeated ones.
+
+    ``served``: it was for one report, which has come.
+    """
+
+    report_specifier_id: str
+    served: bool = False
+    latest: int = volatile(0, eq=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -133,6 +154,15 @@ class VenState:
     mailbox: tuple[Mail, ...] = ()
     reports: tuple[Report, ...] = ()
     requests: Mapping[str, RequestedReport] = _NOTHING  # type: ignore[assignment]  # empty for every type of value
+    former: Mapping[str, FormerRequest] = _NOTHING  # type: ignore[assignment]  # empty for every type of value
+    wishes: tuple[ReportSpecifier, ...] = ()
+    """What somebody asked for before the VEN registered anew: for when it has said again what it offers (R306)."""
+    policy: int = quiet(0)
+    """The number of the report policy that its requests follow."""
+    offered: str = quiet("")
+    """The number of the reports of this VTN that it was told of."""
+    jobs: Mapping[str, Job] = _NOTHING  # type: ignore[assignment]  # empty for every type of value
+    samples: Mapping[str, Sample] = _NOTHING  # type: ignore[assignment]  # empty for every type of value
     deliveries: Mapping[str, Delivery] = _NOTHING  # type: ignore[assignment]  # empty for every type of value
     schedules: tuple[OptSchedule, ...] = ()
     guard: ReplayGuard | None = quiet(None)
@@ -142,29 +172,58 @@ class VenState:
     resend_at: float | None = volatile(None)
 
 
+class StandingPolicy:
+    """The report policy that is in force. VENs whose requests follow another one are seen to when they next come.
+
+    ``number`` tells it from others, also after a restart.
+    """
+
+    def __init__(self, policy: ReportPolicy) -> None:
+        self.policy: Final = policy
+        self.number: Final = int.from_bytes(blake2b(repr(policy).encode(), digest_size=6).digest(), "big")
+
+
 class Turn:
     """One step in the making: a VEN's state so far, and the notifications so far.
 
     The handlers change ``ven`` and append notifications; if one of them raises, the session drops the turn.
-    ``book`` is read only. ``fingerprint`` is that of the peer's certificate.
+    ``book`` is read only. ``fingerprint`` is that of the peer's certificate. ``standing`` is the report policy.
     """
 
     def __init__(
-        self, *, config: VtnConfig, book: EventBook, now: Now, key: bytes, number: int, fingerprint: str | None = None
+        self,
+        *,
+        config: VtnConfig,
+        book: EventBook,
+        standing: StandingPolicy,
+        shared: Shared,
+        now: Now,
+        key: bytes,
+        number: int,
+        fingerprint: str | None = None,
     ) -> None:
         self.config = config
         self.book = book
+        self.standing = standing
+        self.shared = shared
         self.now = now
         self.fingerprint = fingerprint
         self.new_id = ""
         """The venID that a VEN gets which has none."""
         self.notes: list[Notification] = []
+        self.received: list[ReportReceived] = []
+        """Those of the notifications whose values are to be saved."""
         self._key = key
         self._number = number
 
     def tell(self, *notes: Notification) -> None:
         """Add notifications."""
         self.notes.extend(notes)
+
+    def receive(self, report: ReportReceived) -> None:
+        """Add values, which are to be saved and told."""
+        self.received.append(report)
+        self.notes.append(report)
 
     def again_at(self, sent_at: float | None) -> float:
         """When (on mono) a message is due again that was handed out at ``sent_at``.

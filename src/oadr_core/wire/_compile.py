@@ -5,7 +5,6 @@ It stands alone as the only place of the project that executes generated source.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from ..model.declare import Choice, Kind
@@ -61,12 +60,3 @@ class Source:
 def alternatives(kind: Choice) -> tuple[tuple[tuple[str, ...], Kind], ...]:
     """The paths and kinds of a choice."""
     return tuple((tuple(path.split("/")), inner) for path, inner in kind.alternatives)
-
-
-@cache
-def blank(cls: type) -> type:
-    """A class of the same layout whose objects can be filled; they turn into ``cls`` when they are complete.
-
-    The values are of the right types already, so the checks and conversions of ``cls`` itself are spared.
-    """
-    return type(cls.__name__, cls.__bases__, {"__slots__": cls.__slots__, "__setattr__": object.__setattr__})  # type: ignore[attr-defined]  # attrs makes slots

@@ -17,9 +17,10 @@ from typing import Any, Final
 from xml.etree.ElementTree import Element
 
 from ..model.declare import Choice, FieldSpec, Kind, Opaque, Scalar, fields_of
+from ..model.drafts import draft
 from ..model.namespaces import expand
 from . import opaque
-from ._compile import Source, alternatives, blank
+from ._compile import Source, alternatives
 from .convert import BLANK, converters
 from .runs import RUNS, Run
 
@@ -75,7 +76,7 @@ def _content(out: Source, depth: int, element: str, cls: type, target: str) -> N
             value, read = values[spec.name], out.bind(converters(spec.kind)[0], "read")
             out.add(depth, f"{value} = {element}.get({out.tag(spec.path[0])})")
             out.add(depth, f"if {value} is not None: {value} = {read}({value})")
-    out.add(depth, f"{target} = {out.bind(blank(cls), 'Blank')}()")
+    out.add(depth, f"{target} = {out.bind(draft(cls), 'Draft')}()")
     for name, value in values.items():
         out.add(depth, f"{target}.{name} = {value}")
     out.add(depth, f"{target}.__class__ = {out.bind(cls, 'C')}")

@@ -14,7 +14,8 @@ from typing import Any, Final
 import attrs
 
 from ..model.declare import Choice, FieldSpec, Kind, Scalar, fields_of
-from ._compile import Mismatch, Source, blank
+from ..model.drafts import draft
+from ._compile import Mismatch, Source
 from .columns import read_column
 
 RowReader = Callable[[list[str]], list[Any]]
@@ -111,7 +112,7 @@ def _value(out: Source, held: Any, columns: Iterator[str]) -> str:
         return "None"
     values = [_value(out, value, columns) for value in held.fields]
     name = out.fresh("o")
-    out.add(2, f"{name} = {out.bind(blank(held.cls), 'Blank')}()")
+    out.add(2, f"{name} = {out.bind(draft(held.cls), 'Draft')}()")
     for spec, value in zip(fields_of(held.cls), values, strict=True):
         out.add(2, f"{name}.{spec.name} = {value}")
     out.add(2, f"{name}.__class__ = {out.bind(held.cls, 'C')}")

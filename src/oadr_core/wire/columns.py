@@ -8,10 +8,12 @@ What Python writes for a finite double is what is written here, but for the ``.0
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ..model.declare import Scalar
 from .convert import converters
+
+PLAIN_NUMBERS: Final = frozenset((float, int))
 
 
 def read_column(kind: Scalar) -> Callable[[list[str]], Sequence[Any]]:
@@ -27,8 +29,8 @@ def read_column(kind: Scalar) -> Callable[[list[str]], Sequence[Any]]:
 def write_column(kind: Scalar, values: Sequence[Any]) -> list[str]:
     """The texts of many values of a kind; it raises what the writer of one value raises."""
     types = set(map(type, values))
-    if kind.type == "float" and types == {float} and (texts := _written(values)) is not None:
-        return texts
+    if kind.type == "float" and types <= PLAIN_NUMBERS and (lines := _lines(map(float, values))) is not None:
+        return lines.splitlines()
     write = converters(kind)[1]
     if kind.type == "string" and types == {str}:
         return [value if value.isalnum() else write(value) for value in values]
@@ -39,20 +41,20 @@ def _same(texts: list[str]) -> list[str]:
     return texts
 
 
-def _written(values: Iterable[float]) -> list[str] | None:
-    """The texts of numbers, if all are finite."""
+def _lines(values: Iterable[float]) -> str | None:
+    """The texts of numbers, a line for each, if all are finite."""
     text = "\n".join(map(repr, values)) + "\n"
-    return None if "n" in text else text.replace(".0\n", "\n").splitlines()
+    return None if "n" in text else text.replace(".0\n", "\n")
 
 
 def _read_floats(texts: list[str], read: Callable[[str], Any]) -> list[float]:
     if len(set(texts)) * 2 <= len(texts):  # they repeat themselves, so they are remembered
         return list(map(read, texts))
     values = list(map(float, texts))
-    written = _written(values)
-    if written == texts:
-        return values
-    if written is None:
+    lines = _lines(values)
+    if lines is None:
         return list(map(read, texts))
-    known = zip(values, written, texts, strict=True)
-    return [value if again == text else read(text) for value, again, text in known]
+    if lines[:-1] == "\n".join(texts):
+        return values
+    written = zip(values, lines.splitlines(), texts, strict=True)
+    return [value if again == text else read(text) for value, again, text in written]

@@ -14,14 +14,14 @@ from typing import Any, Final
 from ..model.declare import Choice, FieldSpec, Kind, Scalar, fields_of
 from ..model.values import LexicalFloat
 from ._compile import Mismatch, alternatives
-from .columns import write_column
+from .columns import PLAIN_NUMBERS, write_column
 
 _FEW: Final = 64
 """Objects from which on the detour pays."""
 _WIDEST: Final = 256
 """Values of an object: a form with more has no long runs."""
 
-_NUMBERS: Final = frozenset((float, LexicalFloat))
+_NUMBERS: Final = PLAIN_NUMBERS | {LexicalFloat}
 MARK: Final = "\0"
 """A character that no XML has."""
 

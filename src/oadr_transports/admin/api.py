@@ -10,10 +10,8 @@ import json
 import logging
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Any, Final
-from urllib.parse import unquote
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -24,19 +22,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from oadr_core import LocalError, RemoteError
 from oadr_core.vtn import EventEntry, VenState
+from oadr_transports.ports import clocks
 from oadr_transports.vtn import Vtn
-from oadr_transports.vtn_pump import clocks
 
-from . import forms
+from . import forms, reports
 from .contact import checked_token
+from .requests import json_body, path_name
 from .views import event_view, note_view, ven_view
 
 logger = logging.getLogger("oadr")
 
 VERSION: Final = "v1"
 """The first part of every path; what is there stays as it is, but for new fields."""
-LARGEST_BODY: Final = 1 << 20
-"""Bytes of a request: an event with thousands of intervals."""
 
 
 def admin_app(vtn: Vtn, token: str) -> ASGIApp:
@@ -45,9 +42,13 @@ def admin_app(vtn: Vtn, token: str) -> ASGIApp:
     ``token`` must stand in every request: ``Authorization: Bearer …``. Raises :class:`~oadr_core.LocalError` for one
     that is too short.
     """
-    api = _Api(vtn)
+    halves = ((_Api(vtn), ROUTES), (reports.ReportsApi(vtn), reports.ROUTES))
     app = Starlette(
-        routes=[Route(f"/{VERSION}{path}", getattr(api, name), methods=[method]) for method, path, name in ROUTES],
+        routes=[
+            Route(f"/{VERSION}{path}", getattr(half, name), methods=[method])
+            for half, routes in halves
+            for method, path, name in routes
+        ],
         exception_handlers={
             LocalError: _refused,
             RemoteError: _refused,
@@ -121,21 +122,21 @@ class _Api:
         return self._event(self._entry(request))
 
     async def create_event(self, request: Request) -> Response:
-        event_id = self._vtn.publish_event(**forms.arguments(forms.CREATE, await _body(request)))
+        event_id = self._vtn.publish_event(**forms.arguments(forms.CREATE, await json_body(request)))
         return self._event(self._vtn.events[event_id], 201)
 
     async def modify_event(self, request: Request) -> Response:
         entry = self._entry(request)
-        self._vtn.modify_event(entry.event_id, **forms.arguments(forms.MODIFY, await _body(request)))
+        self._vtn.modify_event(entry.event_id, **forms.arguments(forms.MODIFY, await json_body(request)))
         return self._event(self._vtn.events[entry.event_id])
 
     async def cancel_event(self, request: Request) -> Response:
         entry = self._entry(request)
-        self._vtn.cancel_event(entry.event_id, **forms.read({"reason": forms.text}, await _body(request)))
+        self._vtn.cancel_event(entry.event_id, **forms.read({"reason": forms.text}, await json_body(request)))
         return self._event(self._vtn.events[entry.event_id])
 
     def _entry(self, request: Request) -> EventEntry:
-        event_id = _name(request, "event_id")
+        event_id = path_name(request, "event_id")
         entry = self._vtn.events.get(event_id)
         if entry is None:
             raise HTTPException(404, f"there is no event {event_id!r}")
@@ -155,18 +156,18 @@ class _Api:
 
     async def reregister(self, request: Request) -> Response:
         ven = self._ven(request)
-        forms.read({}, await _body(request))
+        forms.read({}, await json_body(request))
         self._vtn.request_reregistration(ven.ven_id)
         return JSONResponse(ven_view(self._vtn.vens[ven.ven_id], whole=True), 202)
 
     async def cancel_registration(self, request: Request) -> Response:
         ven = self._ven(request)
-        self._vtn.cancel_registration(ven.ven_id, **forms.read({"at_once": forms.flag}, await _body(request)))
+        self._vtn.cancel_registration(ven.ven_id, **forms.read({"at_once": forms.flag}, await json_body(request)))
         left = self._vtn.vens.get(ven.ven_id)
         return JSONResponse(ven_view(ven if left is None else left, whole=True), 202 if left else 200)
 
     def _ven(self, request: Request) -> VenState:
-        ven_id = _name(request, "ven_id")
+        ven_id = path_name(request, "ven_id")
         ven = self._vtn.vens.get(ven_id)
         if ven is None:
             raise HTTPException(404, f"there is no VEN {ven_id!r}")
@@ -178,13 +179,13 @@ class _Api:
         return JSONResponse({"groups": {name: list(ven_ids) for name, ven_ids in sorted(self._vtn.groups.items())}})
 
     async def set_group(self, request: Request) -> Response:
-        name = _name(request, "group")
-        found = forms.read({"ven_ids": forms.texts}, await _body(request))
+        name = path_name(request, "group")
+        found = forms.read({"ven_ids": forms.texts}, await json_body(request))
         self._vtn.set_group(name, found.get("ven_ids", ()))
         return JSONResponse({"group": name, "ven_ids": list(self._vtn.groups.get(name, ()))})
 
     async def delete_group(self, request: Request) -> Response:
-        name = _name(request, "group")
+        name = path_name(request, "group")
         if name not in self._vtn.groups:
             raise HTTPException(404, f"there is no group {name!r}")
         self._vtn.set_group(name, ())
@@ -195,8 +196,15 @@ class _Api:
     async def status(self, request: Request) -> Response:
         vtn, now = self._vtn, clocks()
         live = sum(1 for entry in vtn.events.values() if not entry.is_gone(now.wall))
-        found = {"vtn_id": vtn.config.vtn_id, "vens": len(vtn.vens), "live_events": live, "events": len(vtn.events)}
-        return JSONResponse(found)
+        return JSONResponse(
+            {
+                "vtn_id": vtn.config.vtn_id,
+                "vens": len(vtn.vens),
+                "live_events": live,
+                "events": len(vtn.events),
+                "keeps_values": vtn.keeps_values,
+            }
+        )
 
     async def notifications(self, request: Request) -> Response:
         """All that happens from now on, one JSON object a line, until the caller goes away."""
@@ -212,30 +220,6 @@ class _Api:
                 await notes.__aexit__(None, None, None)
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
-
-
-def _name(request: Request, which: str) -> str:
-    """A path parameter with slashes and escapes as they were meant: identifiers may hold any character."""
-    return unquote(str(request.path_params[which]))
-
-
-async def _body(request: Request) -> Any:
-    """The JSON of a request; an empty body is an empty object. Raises for what is too large or no JSON."""
-    announced = request.headers.get("content-length", "0")
-    if not announced.isdecimal() or len(announced) > 9 or int(announced) > LARGEST_BODY:
-        raise HTTPException(413, f"at most {LARGEST_BODY} bytes")
-    data = b""
-    async with aclosing(request.stream()) as parts:
-        async for part in parts:
-            data += part
-            if len(data) > LARGEST_BODY:
-                raise HTTPException(413, f"at most {LARGEST_BODY} bytes")
-    if not data:
-        return {}
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise HTTPException(400, f"no JSON: {error}") from None
 
 
 async def _refused(request: Request, error: Exception) -> Response:

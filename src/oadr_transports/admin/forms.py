@@ -12,9 +12,12 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
+import attrs
+
 from oadr_core import LocalError
 from oadr_core.errors import shown
 from oadr_core.model import Duration, EiEvent
+from oadr_core.vtn import ReportRule
 from oadr_core.wire.jsonform import part_from_json
 
 Reader = Callable[[Any, str], Any]
@@ -154,6 +157,44 @@ CREATE: Final[Mapping[str, Reader]] = MappingProxyType(
 MODIFY: Final[Mapping[str, Reader]] = MappingProxyType({**_CONTENT, "signal_id": text, "reason": _or_null(text)})
 """The fields of a change: what is left out stays, ``null`` takes something away."""
 _NAMES: Final = {"start": "dtstart", "comment": "vtn_comment"}
+
+
+def _rules(value: Any, path: str) -> tuple[ReportRule, ...]:
+    if not isinstance(value, list):
+        raise LocalError(f"a list of rules is expected, not {shown(value)}", path=path)
+    return tuple(ReportRule(**read(REPORT_RULE, one)) for one in value)
+
+
+REPORT_REQUEST: Final[Mapping[str, Reader]] = MappingProxyType(
+    {
+        "ven_id": text,
+        "report_specifier_id": text,
+        "r_ids": texts,
+        "granularity": length,
+        "report_back_duration": length,
+        "start": instant,
+        "duration": length,
+    }
+)
+"""The fields of a request for a report."""
+REPORT_CANCEL: Final[Mapping[str, Reader]] = MappingProxyType(
+    {"ven_id": text, "report_request_ids": texts, "report_to_follow": flag}
+)
+RULE_LENGTHS: Final = ("granularity", "report_back_duration", "duration", "history")
+REPORT_RULE: Final[Mapping[str, Reader]] = MappingProxyType(
+    {field.name: length if field.name in RULE_LENGTHS else text for field in attrs.fields(ReportRule)}
+)
+"""The fields of a rule of a report policy."""
+REPORT_POLICY: Final[Mapping[str, Reader]] = MappingProxyType(
+    {"rules": _rules, "piggy_back": flag, "cancel_in_reply": flag}
+)
+
+
+def needed(found: dict[str, Any], name: str) -> Any:
+    """Take a field out that must be there. Raises :class:`~oadr_core.LocalError`."""
+    if name not in found:
+        raise LocalError("this is expected", path=name)
+    return found.pop(name)
 
 
 def arguments(form: Mapping[str, Reader], body: Any) -> dict[str, Any]:

@@ -7,33 +7,45 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from oadr_core.engine import Notification, Now, starts
 from oadr_core.engine.statejson import plain
-from oadr_core.model import EiEventSignal, EiTarget, SignalPayload
+from oadr_core.model import EiEventSignal, EiTarget, Report, SignalPayload
 from oadr_core.model.declare import fields_of
 from oadr_core.vtn import Delivery, EventEntry, OptSchedule, VenState
 from oadr_core.vtn.render import value_at
 from oadr_core.wire.jsonform import part_to_json
+from oadr_transports.value_views import instant, offer_view, unit_view
 from oadr_transports.vtn import Vtn
 
 Json = dict[str, Any]
 
 
 def event_view(vtn: Vtn, entry: EventEntry, now: Now, *, whole: bool = False) -> Json:
-    """One event; ``whole``: with its signals, and what each VEN knows of it and has said."""
+    """One event; ``whole``: with its intervals, and what each VEN knows of it and has said."""
+    found = entry_view(entry, now, whole=whole)
+    if whole:
+        deliveries = [_delivery(vtn, ven, entry) for ven in _meant(vtn, entry)]
+        found["opts"] = dict(Counter(one["opt"] or "none" for one in deliveries))
+        found["deliveries"] = deliveries
+        found["event"] = part_to_json(entry.event)
+    return found
+
+
+def entry_view(entry: EventEntry, now: Now, *, whole: bool = False) -> Json:
+    """What the VTN itself knows of an event; ``whole``: with the intervals of its signals."""
     event, times = entry.event, entry.timeline
     descriptor = event.event_descriptor
-    found: Json = {
+    return {
         "event_id": entry.event_id,
         "modification_number": entry.modification_number,
         "status": str(entry.status_at(now.wall)),
-        "start": _instant(times.start),
-        "end": times.end and _instant(times.end),
+        "start": instant(times.start),
+        "end": times.end and instant(times.end),
         "start_after_s": times.window.total_seconds(),
-        "ramp_up": _instant(times.ramp_up),
+        "ramp_up": instant(times.ramp_up),
         "market_context": descriptor.market_context,
         "priority": descriptor.priority,
         "test_event": descriptor.test_event not in (None, "false"),
@@ -43,12 +55,6 @@ def event_view(vtn: Vtn, entry: EventEntry, now: Now, *, whole: bool = False) ->
         "targets": target_view(event.ei_target),
         "signals": [_signal(signal, entry, now, whole=whole) for signal in event.ei_event_signals.ei_event_signal],
     }
-    deliveries = [_delivery(vtn, ven, entry) for ven in _meant(vtn, entry)] if whole else None
-    if deliveries is not None:
-        found["opts"] = dict(Counter(one["opt"] or "none" for one in deliveries))
-        found["deliveries"] = deliveries
-        found["event"] = part_to_json(event)
-    return found
 
 
 def _meant(vtn: Vtn, entry: EventEntry) -> Iterable[VenState]:
@@ -64,12 +70,13 @@ def _signal(signal: EiEventSignal, entry: EventEntry, now: Now, *, whole: bool) 
         "name": str(signal.signal_name),
         "type": str(signal.signal_type),
         "unit": None if signal.item_base is None else type(signal.item_base).__name__,
+        "item_units": unit_view(signal.item_base)["unit"],
         "value_now": value_at(signal, entry.timeline.start, now.wall) if active else None,
     }
     if whole:
         found["intervals"] = [
             {
-                "start": _instant(begin),
+                "start": instant(begin),
                 "duration": str(interval.duration),
                 "value": payload.payload_base if isinstance(payload, SignalPayload) else None,
             }
@@ -105,20 +112,13 @@ def ven_view(ven: VenState, *, whole: bool = False) -> Json:
         "report_only": ven.report_only,
         "xml_signature": ven.xml_signature,
         "fingerprint": ven.fingerprint,
-        "registered_at": _instant(ven.registered_at),
-        "last_seen": _instant(ven.last_seen),
+        "registered_at": instant(ven.registered_at),
+        "last_seen": instant(ven.last_seen),
         "waiting": [mail.payload.__element__.removeprefix("oadr:") for mail in ven.mailbox],
         "schedules": len(ven.schedules),
     }
     if whole:
-        found["reports"] = [
-            {
-                "report_specifier_id": report.report_specifier_id,
-                "name": report.report_name and str(report.report_name),
-                "r_ids": [point.r_id for point in report.oadr_report_description],
-            }
-            for report in ven.reports
-        ]
+        found["reports"] = [_offered(report) for report in ven.reports]
         found["report_requests"] = [
             {
                 "report_request_id": one,
@@ -132,6 +132,11 @@ def ven_view(ven: VenState, *, whole: bool = False) -> Json:
     return found
 
 
+def _offered(report: Report) -> Json:
+    found = offer_view(report)
+    return {**found, "r_ids": [point["r_id"] for point in found["data_points"]]}
+
+
 def _schedule(schedule: OptSchedule) -> Json:
     return {
         "opt_id": schedule.opt_id,
@@ -140,24 +145,20 @@ def _schedule(schedule: OptSchedule) -> Json:
         "market_context": schedule.market_context,
         "targets": target_view(schedule.target),
         "device_class": None if schedule.device_class is None else target_view(schedule.device_class),
-        "created": _instant(schedule.created_date_time),
+        "created": instant(schedule.created_date_time),
         "superseded": schedule.superseded,
         "periods": [
-            {"start": _instant(period.dtstart), "duration": str(period.duration)} for period in schedule.availability
+            {"start": instant(period.dtstart), "duration": str(period.duration)} for period in schedule.availability
         ],
     }
 
 
 def note_view(note: Notification, at: datetime) -> Json:
     """One notification: its kind is the name of its class."""
-    return {"time": _instant(at), "kind": type(note).__name__, **plain(note)}
+    return {"time": instant(at), "kind": type(note).__name__, **plain(note)}
 
 
 def target_view(target: EiTarget) -> Json:
     """A target as lists by kind; empty kinds are left out."""
     found = part_to_json(target)
     return {spec.name: found[spec.name] for spec in fields_of(EiTarget) if found.get(spec.name)}
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="auto").replace("+00:00", "Z")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -53,6 +53,28 @@ class Admin:
             return found
         raise Failed(_why(found, reply.status_code))
 
+    def lines(self, *path: str, **query: str | None) -> Iterator[Json]:
+        """The JSON objects that the VTN answers line by line, as they come."""
+        import httpx2
+
+        parameters = {name: value for name, value in query.items() if value is not None}
+        try:
+            with self._client.stream("GET", "/v1/" + "/".join(path), params=parameters) as reply:
+                if not reply.is_success:
+                    reply.read()
+                    raise Failed(_why(_json(reply.text), reply.status_code))
+                yield from map(json.loads, reply.iter_lines())
+        except (httpx2.HTTPError, OSError) as error:
+            text = f"the VTN at {self._url} has broken off ({str(error) or type(error).__name__})"
+            raise Failed(text) from None
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
 
 def _why(found: Any, status: int) -> str:
     if not isinstance(found, dict):
@@ -61,8 +83,8 @@ def _why(found: Any, status: int) -> str:
     return f"{where}{found.get('error', f'HTTP {status}')}"
 
 
-def admin_options(command: _F) -> _F:
-    """The options that say which VTN, and how to print what it answers."""
+def vtn_options(command: _F) -> _F:
+    """The options that say which VTN."""
     for add in reversed(
         (
             click.option(
@@ -78,11 +100,16 @@ def admin_options(command: _F) -> _F:
                 metavar="FILE",
                 help="Which VTN: the one that keeps this state.",
             ),
-            click.option("--json", "as_json", is_flag=True, help="Print the VTN's answer as JSON."),
         )
     ):
         command = add(command)
     return command
+
+
+def admin_options(command: _F) -> _F:
+    """The options that say which VTN, and how to print what it answers."""
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print the VTN's answer as JSON.")
+    return vtn_options(as_json(command))
 
 
 @contextmanager
@@ -111,8 +138,9 @@ def show_json(found: Any) -> None:
     put(json.dumps(found, indent=2, ensure_ascii=False))
 
 
-def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     """Columns of text, as wide as they need to be."""
+    rows = list(rows)
     widths = [max(len(row[index]) for row in (head, *rows)) for index in range(len(head))]
     for row in (head, *rows):
         put("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -18,6 +18,7 @@ from .doctor import doctor
 from .failures import Failed, explained, silence
 from .fingerprint import fingerprint
 from .inspecting import inspect
+from .simulate import simulate
 from .validating import validate
 from .ven import ven
 from .vtn import vtn
@@ -48,8 +49,10 @@ def cli() -> None:
       oadr vtn serve --event-in 30s                a VTN to try a VEN against
       oadr vtn event create SIMPLE:level:+1m:1x5m  an event, published by the VTN that runs
       oadr vtn ven list                            its VENs; oadr vtn group makes groups of them
+      oadr vtn report plot load.png --since 24h    what they have reported; also as CSV and Parquet
       oadr ven run --ven-name ven1 \\
           --vtn-url http://localhost:8080/OpenADR2/Simple/2.0b
+      oadr simulate --vens 1000 --loss 0.1         a fleet in virtual time, with a bad network
       oadr inspect message.xml                     what a message says
       oadr validate messages/                      whether messages are as they should be
       oadr cert generate                           certificates to try TLS with
@@ -62,7 +65,7 @@ def cli() -> None:
     """
 
 
-for _command in (demo, ven, vtn, inspect, validate, doctor, cert, fingerprint):
+for _command in (demo, ven, vtn, simulate, inspect, validate, doctor, cert, fingerprint):
     cli.add_command(_command)
 
 

@@ -95,9 +95,13 @@ def signal_title(signal: EiEventSignal) -> str:
 
 def payload_text(payload: SignalPayload | ReportPayload | GBPayload) -> str:
     """A value for people."""
-    if isinstance(payload, GBPayload):
-        return f"Green Button data, {len(payload.feed)} characters"
-    value = payload.payload_base
+    return value_text(payload if isinstance(payload, GBPayload) else payload.payload_base)
+
+
+def value_text(value: float | PayloadResourceStatus | GBPayload) -> str:
+    """A number, the state of a resource or a Green Button feed for people."""
+    if isinstance(value, GBPayload):
+        return f"Green Button data, {len(value.feed)} characters"
     return status_text(value) if isinstance(value, PayloadResourceStatus) else number(value)
 
 
@@ -121,15 +125,15 @@ def _load_control(status: PayloadResourceStatus) -> Iterator[tuple[str, float]]:
 
 def raw(payload: SignalPayload | ReportPayload | GBPayload) -> Any:
     """A value for programs."""
-    if isinstance(payload, GBPayload):
-        return payload.feed
-    return plain(payload.payload_base)
+    return plain(payload if isinstance(payload, GBPayload) else payload.payload_base)
 
 
-def plain(value: float | PayloadResourceStatus) -> Any:
-    """A number or the state of a resource as JSON has it."""
+def plain(value: float | PayloadResourceStatus | GBPayload) -> Any:
+    """A number, the state of a resource or a Green Button feed as JSON has it."""
     if isinstance(value, int | float):
         return float(value)
+    if isinstance(value, GBPayload):
+        return value.feed
     return {
         "online": bool(value.oadr_online),
         "manual_override": bool(value.oadr_manual_override),

@@ -22,6 +22,8 @@ EXTRAS: Final = {
     "uvicorn": "cli",
     "cryptography": "security",
     "lxml": "security",
+    "pyarrow": "parquet",
+    "matplotlib": "plot",
 }
 """Which extra brings a module that may be missing."""
 

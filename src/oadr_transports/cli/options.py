@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -45,14 +46,56 @@ def parse_start(text: str, now: datetime) -> datetime:
     return start.astimezone(UTC)
 
 
+def parse_moment(text: str, now: datetime) -> datetime:
+    """Read a time in the past or present: ``24h`` ago, a date (UTC), or a date and time with zone. Raises
+    ``ValueError``.
+    """
+    if _DURATION.fullmatch(text):
+        return now - parse_duration(text)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time: 24h (ago), 2030-01-31 or 2030-01-31T17:00:00Z is expected") from None
+    if len(text) == len("2030-01-31"):
+        return found.replace(tzinfo=UTC)
+    if found.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone: add Z for UTC, or an offset such as +01:00")
+    return found.astimezone(UTC)
+
+
+def moment(text: str) -> datetime:
+    """The same, by the clock of this machine. Raises ``ValueError``."""
+    return parse_moment(text, datetime.now(UTC))
+
+
+class From(StrEnum):
+    """Where the values of a report come from."""
+
+    SIMULATION = ""
+    CONSTANT = "constant"
+    LINES = "-"
+    """Lines of standard input."""
+    FILE = "@"
+    """A CSV file of times and values."""
+    COMMAND = "!"
+    """What a command prints."""
+
+
 @attrs.frozen(kw_only=True)
 class ReportOption:
-    """``RESOURCE:MEASUREMENT:INTERVAL[:VALUE]``; ``value`` ``None`` means a simulated one."""
+    """``RESOURCE:MEASUREMENT[/UNIT]:INTERVAL[:VALUE]``; ``argument`` is what belongs to the source."""
 
     resource: str
     measurement: str
     interval: timedelta
-    value: float | None = None
+    unit: str | None = None
+    source: From = From.SIMULATION
+    argument: str = ""
+
+    @property
+    def value(self) -> float:
+        """The constant value."""
+        return float(self.argument)
 
 
 @attrs.frozen(kw_only=True)
@@ -67,8 +110,8 @@ class EventOption:
 
 def parse_report(text: str) -> ReportOption:
     """Read a report option. Raises ``ValueError``."""
-    parts = text.split(":")
-    if len(parts) not in (3, 4) or not all(parts):
+    parts = text.split(":", 3)
+    if len(parts) < 3 or not all(parts):
         raise ValueError(
             f"{text!r}: RESOURCE:MEASUREMENT:INTERVAL or RESOURCE:MEASUREMENT:INTERVAL:VALUE is expected, "
             "for instance device001:voltage:10s"
@@ -76,8 +119,28 @@ def parse_report(text: str) -> ReportOption:
     interval = parse_duration(parts[2])
     if interval < timedelta(seconds=1):
         raise ValueError(f"{text!r}: an interval of at least 1s is expected, not {parts[2]!r}")
-    value = _number(parts[3], "value") if len(parts) == 4 else None
-    return ReportOption(resource=parts[0], measurement=parts[1], interval=interval, value=value)
+    measurement, _, unit = parts[1].partition("/")
+    source, argument = _source(parts[3]) if len(parts) == 4 else (From.SIMULATION, "")
+    return ReportOption(
+        resource=parts[0],
+        measurement=measurement,
+        unit=unit or None,
+        interval=interval,
+        source=source,
+        argument=argument,
+    )
+
+
+def _source(value: str) -> tuple[From, str]:
+    if value == From.LINES:
+        return From.LINES, ""
+    for source in (From.FILE, From.COMMAND):
+        if value.startswith(source):
+            if len(value) == 1:
+                raise ValueError(f"{value!r}: a file is expected behind @, a command behind !")
+            return source, value[1:]
+    _number(value, "value")
+    return From.CONSTANT, value
 
 
 def parse_event(text: str) -> EventOption:
@@ -132,6 +195,52 @@ def _number(text: str, what: str) -> float:
     if number != number or number in (float("inf"), float("-inf")):
         raise ValueError(f"{text!r}: a finite number is expected")
     return number
+
+
+_RULE_LENGTHS: Final = {
+    "granularity": "granularity",
+    "back": "report_back_duration",
+    "duration": "duration",
+    "history": "history",
+}
+_RULE_PATTERNS: Final = {
+    "report": "report_name",
+    "specifier": "report_specifier_id",
+    "r-id": "r_id",
+    "type": "report_type",
+    "reading": "reading_type",
+    "unit": "unit",
+    "resource": "resource_id",
+    "program": "market_context",
+    "ven": "ven_id",
+    "name": "ven_name",
+}
+_RULE_KINDS: Final = {
+    "periodic": "periodic",
+    "on-change": "on change",
+    "once": "once",
+    "history": "history",
+    "nothing": "nothing",
+}
+
+
+def parse_rule(text: str) -> dict[str, Any]:
+    """Read ``KIND[,FIELD=VALUE…]``: the fields of a :class:`~oadr_core.vtn.ReportRule`. Raises ``ValueError``."""
+    kind, *settings = text.split(",")
+    if kind not in _RULE_KINDS:
+        names = ", ".join(_RULE_KINDS)
+        raise ValueError(f"{text!r}: one of {names} is expected first, for instance periodic,unit=powerReal")
+    found: dict[str, Any] = {"ask": _RULE_KINDS[kind]}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if name in _RULE_LENGTHS and equals:
+            found[_RULE_LENGTHS[name]] = parse_period(value)
+        elif name in _RULE_PATTERNS and value:
+            found[_RULE_PATTERNS[name]] = value
+        else:
+            known = ", ".join((*_RULE_PATTERNS, *_RULE_LENGTHS))
+            raise ValueError(f"{setting!r}: FIELD=VALUE is expected, with one of {known}")
+    return found
 
 
 def option(parse: Callable[[str], _T]) -> Callable[[click.Context, click.Parameter, Any], Any]:

@@ -32,19 +32,24 @@ _FARTHEST: Final = 0.08
 """A step of a wandering value, and how far it goes, as shares of the typical value."""
 
 
-def source(measurement: str, value: float | None) -> Callable[[], Awaitable[float]]:
-    """A report callback: always ``value``, or a simulated one if that is ``None``."""
+def simulated(measurement: str) -> Callable[[], Awaitable[float]]:
+    """A report callback with a plausible value: one that wanders, or that counts up."""
     name = measurement.lower().replace("_", "").replace(" ", "")
-    if value is not None:
-        return _constant(value)
     return _counting() if any(word in name for word in _COUNTERS) else _wandering(_TYPICAL.get(name, _ELSE))
 
 
-def _constant(value: float) -> Callable[[], Awaitable[float]]:
+def constant(value: float) -> Callable[[], Awaitable[float]]:
+    """A report callback that always gives this value."""
+
     async def read() -> float:
         return value
 
     return read
+
+
+async def working() -> bool:
+    """A report callback for the state of a resource: it is online, and nobody overrides it."""
+    return True
 
 
 def _counting() -> Callable[[], Awaitable[float]]:

@@ -1,4 +1,4 @@
-"""Running until somebody says stop: Ctrl-C, or SIGTERM from a service manager.
+"""Running until somebody says stop: Ctrl-C, or SIGTERM from a service manager; on uvloop where it is installed.
 
 It stands alone because all commands that run for long end the same way: at once, cleanly, and without a traceback.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Awaitable, Callable
+from importlib.util import find_spec
 
 
 def run_until_stopped(main: Callable[[], Awaitable[None]]) -> bool:
@@ -38,7 +39,7 @@ def run_until_stopped(main: Callable[[], Awaitable[None]]) -> bool:
             tasks.cancel_scope.cancel()
 
     try:
-        anyio.run(stoppable)
+        anyio.run(stoppable, backend_options={"use_uvloop": find_spec("uvloop") is not None})  # oadr[speed]
     except KeyboardInterrupt:
         return True
     except BaseExceptionGroup as group:

@@ -5,6 +5,7 @@ It stands alone as the command: options become an ``OpenADRClient``. What is sai
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,17 +13,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .failures import Failed
-from .options import ReportOption, option, parse_report
+from .feeds import Lines, printed, recorded
+from .options import From, ReportOption, option, parse_report
 from .passphrase import passphrase_of, passphrase_options
+from .simulated import constant, simulated, working
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from oadr_transports import OpenADRClient
+    from oadr_transports.history import History
 
     from .ven_lines import VenLines
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_NEEDS_MORE = ("unit", "pulse_factor")
-"""Arguments of ``add_report`` that some measurements need, and that the option has no place for."""
 
 
 @click.group
@@ -40,9 +44,15 @@ def ven() -> None:
     "--report",
     "reports",
     multiple=True,
-    metavar="RESOURCE:MEASUREMENT:INTERVAL[:VALUE]",
+    metavar="RESOURCE:MEASUREMENT[/UNIT]:INTERVAL[:VALUE]",
     callback=option(parse_report),
     help="Offer a report, e.g. device001:voltage:10s. Without VALUE a simulated one wanders. May be repeated.",
+)
+@click.option(
+    "--history",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep a month of what is reported in this file, and offer it as history, too.",
 )
 @click.option(
     "--opt", type=click.Choice(["in", "out"]), default="in", show_default=True, help="The answer to every event."
@@ -73,6 +83,7 @@ def run(
     ven_name: str,
     ven_id: str | None,
     reports: tuple[ReportOption, ...],
+    history: Path | None,
     opt: str,
     cert: Path | None,
     key: Path | None,
@@ -89,19 +100,27 @@ def run(
     """Register with a VTN, answer its events, and report, until Ctrl-C.
 
     The VTN need not be there yet: it is waited for. INTERVAL is a whole number with s, m or h. MEASUREMENT is voltage,
-    current, frequency, powerReal, energyReal, temperature …; any other name makes a unit of your own.
+    current, frequency, powerReal, energyReal, temperature …, or status for the state of the resource; any other name
+    makes a unit of your own. UNIT is kW, fahrenheit, EUR …, and for pulseCount the kWh of one pulse.
+
+    VALUE is a number that stays, - for lines of standard input (a number, or RESOURCE:MEASUREMENT and a number),
+    @FILE for a CSV file of times and values, which is offered as history, too, or !COMMAND for what a command prints.
 
     \b
     Examples:
       oadr ven run --ven-name ven1 --vtn-url http://localhost:8080/OpenADR2/Simple/2.0b
       oadr ven run --ven-name ven1 --vtn-url https://vtn.example/OpenADR2/Simple/2.0b \\
           --cert ven1.pem --key ven1.key --ca ca.pem \\
-          --report device001:voltage:10s --report device001:powerReal:1m:1500
+          --report device001:voltage:10s --report device001:powerReal/kW:1m:1.5 --report device001:status:1m
+      meter | oadr ven run --ven-name ven1 --vtn-url http://localhost:8080/OpenADR2/Simple/2.0b \\
+          --report boiler:powerReal:10s:- --report "cpu:load:1m:!cut -d' ' -f1 /proc/loadavg" --history boiler.db
       oadr ven run --ven-name ven1 --vtn-url http://localhost:8080/OpenADR2/Simple/2.0b --opt out --json
 
     Ctrl-C and SIGTERM end it at once; the registration stays, and with --state it is used again. Exit codes: 0 stopped,
     1 could not run, 2 wrong use.
     """
+    from oadr_transports.history import SqliteHistory
+
     from .say import Speaker
     from .until import run_until_stopped
     from .ven_lines import VenLines
@@ -118,8 +137,7 @@ def run(
         allow_jitter=not no_jitter,
         state=state,
     )
-    for report in reports:
-        _add_report(client, report)
+    kept = None if history is None else SqliteHistory(history)
     answer = "optIn" if opt == "in" else "optOut"
 
     async def on_event(event: dict[str, Any]) -> str:
@@ -128,6 +146,9 @@ def run(
     client.add_handler("on_event", on_event)
     speaker = Speaker(as_json=as_json, quiet=quiet)
     lines = VenLines(speaker)
+    feed = Lines(sys.stdin, lambda text: speaker.say("warning", text))
+    for report in reports:
+        _add_report(client, report, feed, kept)
     if verbose:
         for hook in ("before_send_xml", "after_receive_xml"):
             client.add_hook(hook, lines.hook(hook))
@@ -136,8 +157,12 @@ def run(
     async def main() -> None:
         await _run(client, lines)
 
-    if run_until_stopped(main):
-        lines.stopped(client)
+    try:
+        if run_until_stopped(main):
+            lines.stopped(client)
+    finally:
+        if kept is not None:
+            kept.close()
     return 0
 
 
@@ -160,22 +185,40 @@ def _client(**options: Any) -> OpenADRClient:
         raise Failed(f"--{error.path.replace('_', '-')}: {error.text}" if error.path else error.text) from None
 
 
-def _add_report(client: OpenADRClient, report: ReportOption) -> None:
-    """One report for each interval, so that a VTN can ask for each as often as it can be read."""
+def _add_report(client: OpenADRClient, report: ReportOption, lines: Lines, history: History | None) -> None:
+    """One report for each kind and interval, so that a VTN can ask for each as often as it can be read."""
     from oadr_core import LocalError
 
-    from .simulated import source
-
     every = report.interval // timedelta(seconds=1)
+    r_id = f"{report.resource}:{report.measurement}"
+    options: dict[str, Any] = {"resource_id": report.resource, "r_id": r_id, "sampling_rate": report.interval}
+    pulses = report.measurement.lower() == "pulsecount"
+    options |= {"pulse_factor" if pulses else "unit": report.unit, "measurement": report.measurement}
     try:
-        client.add_report(
-            source(report.measurement, report.value),
-            resource_id=report.resource,
-            measurement=report.measurement,
-            report_specifier_id=f"telemetry-{every}s",
-            r_id=f"{report.resource}:{report.measurement}",
-            sampling_rate=report.interval,
-        )
-    except LocalError as error:
-        hint = "; offer this one in a program of your own, with add_report" if error.path in _NEEDS_MORE else ""
-        raise Failed(f"--report {report.resource}:{report.measurement}:{every}s: {error}{hint}") from None
+        if report.source is From.FILE:
+            callback = recorded(Path(report.argument))
+            for name in ("TELEMETRY_USAGE", "HISTORY_USAGE"):
+                specifier = f"{'history' if name.startswith('H') else 'recorded'}-{every}s"
+                client.add_report(
+                    callback, report_name=name, data_collection_mode="full", report_specifier_id=specifier, **options
+                )
+        elif report.measurement == "status":
+            client.add_report(working, report_specifier_id=f"status-{every}s", **options)
+        else:
+            client.add_report(
+                _callback(report, r_id, lines), report_specifier_id=f"telemetry-{every}s", history=history, **options
+            )
+    except (LocalError, ValueError) as error:
+        raise Failed(f"--report {r_id}:{every}s: {error}") from None
+
+
+def _callback(report: ReportOption, r_id: str, lines: Lines) -> Callable[..., Any]:
+    match report.source:
+        case From.LINES:
+            lines.start()
+            return lines.source(r_id)
+        case From.COMMAND:
+            return printed(report.argument)
+        case From.CONSTANT:
+            return constant(report.value)
+    return simulated(report.measurement)

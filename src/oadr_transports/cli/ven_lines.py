@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 from oadr_core.engine import Notification
-from oadr_core.model import Event
+from oadr_core.model import Event, ReportSpecifier
 from oadr_core.ven import (
     EventCancelled,
     EventChanged,
@@ -24,6 +24,7 @@ from oadr_core.ven import (
     ReportCancelled,
     ReportDelivered,
     ReportRequested,
+    ReportsLost,
     Stage,
 )
 from oadr_transports import OpenADRClient
@@ -212,8 +213,7 @@ def _requested(speaker: Speaker, note: ReportRequested) -> None:
     points = [point.r_id for point in specifier.specifier_payload]
     speaker.say(
         "report",
-        f"report requested: {', '.join(map(clean, points))}; a value every {duration_text(specifier.granularity)}, "
-        f"delivered every {duration_text(specifier.report_back_duration)}",
+        f"report requested: {', '.join(map(clean, points))}; {_often(specifier)}",
         change="requested",
         report_request_id=note.request.report_request_id,
         report_specifier_id=specifier.report_specifier_id,
@@ -221,6 +221,14 @@ def _requested(speaker: Speaker, note: ReportRequested) -> None:
         granularity=str(specifier.granularity),
         report_back_duration=str(specifier.report_back_duration),
     )
+
+
+def _often(specifier: ReportSpecifier) -> str:
+    """How often values are taken and sent: granularity and reportBackDuration may be zero (R317, R324)."""
+    if not specifier.report_back_duration:
+        return "once"
+    taken = f"every {duration_text(specifier.granularity)}" if specifier.granularity else "whenever it changes"
+    return f"a value {taken}, delivered every {duration_text(specifier.report_back_duration)}"
 
 
 def _delivered(speaker: Speaker, note: ReportDelivered) -> None:
@@ -239,11 +247,27 @@ def _delivered(speaker: Speaker, note: ReportDelivered) -> None:
 
 
 def _report_cancelled(speaker: Speaker, note: ReportCancelled) -> None:
+    rest = f"; {note.dropped} values are not sent" if note.dropped else ""
     speaker.say(
         "report",
-        f"the VTN wants report {clean(note.report_request_id)} no longer",
+        f"the VTN wants report {clean(note.report_request_id)} no longer{rest}",
         change="cancelled",
         report_request_id=note.report_request_id,
+        dropped=note.dropped,
+    )
+
+
+def _lost(speaker: Speaker, note: ReportsLost) -> None:
+    period = f"from {note.since:%Y-%m-%d %H:%M:%S} to {note.until:%Y-%m-%d %H:%M:%S} UTC"
+    speaker.say(
+        "report",
+        f"{note.values} values of report {clean(note.report_request_id)} lost, {period}: {note.reason}",
+        change="lost",
+        report_request_id=note.report_request_id,
+        values=note.values,
+        since=note.since.isoformat(),
+        until=note.until.isoformat(),
+        reason=str(note.reason),
     )
 
 
@@ -261,5 +285,6 @@ _WORDS: Final[dict[type[Notification], Callable[[Speaker, Any], None]]] = {
     ReportRequested: _requested,
     ReportDelivered: _delivered,
     ReportCancelled: _report_cancelled,
+    ReportsLost: _lost,
 }
 """What is said of each notification; RegistrationRefused, RegistrationEnded and Trouble are in the log."""

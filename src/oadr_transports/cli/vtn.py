@@ -15,8 +15,9 @@ import click
 
 from .channel import channel_of, channel_options, is_open
 from .failures import Failed
-from .options import EventOption, option, parse_event, parse_period, parse_start
+from .options import EventOption, option, parse_event, parse_period, parse_rule, parse_start
 from .vtn_event import event
+from .vtn_report import report
 from .vtn_ven import group, ven
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def vtn() -> None:
     """Be a VTN, the server at the utility."""
 
 
-for _command in (event, ven, group):
+for _command in (event, ven, group, report):
     vtn.add_command(_command)
 
 
@@ -83,6 +84,21 @@ for _command in (event, ven, group):
     help="Keep registrations, events and opts in this database, and go on where an earlier run was.",
 )
 @click.option(
+    "--keep-values",
+    metavar="DURATION",
+    callback=option(parse_period),
+    help="Keep received values for so long after their arrival. Default: for ever.",
+)
+@click.option(
+    "--report-policy",
+    "rules",
+    multiple=True,
+    metavar="KIND[,FIELD=VALUE…]",
+    callback=option(parse_rule),
+    help="Ask for reports so; see above. May be repeated; the first that fits a data point counts.",
+)
+@click.option("--no-reports", is_flag=True, help="Ask for no reports by itself.")
+@click.option(
     "--admin",
     default="127.0.0.1:0",
     show_default=True,
@@ -119,6 +135,9 @@ def serve(
     market_context: str,
     currency: str,
     state: Path | None,
+    keep_values: timedelta | None,
+    rules: tuple[dict[str, Any], ...],
+    no_reports: bool,
     admin: str,
     admin_file: Path | None,
     token: str | None,
@@ -138,6 +157,11 @@ def serve(
     x- name, TYPE is level, price, setpoint …, START is +30s (from now) or a date and time with zone, and each
     VALUExDURATION is an interval.
 
+    It asks every VEN for all telemetry that it offers, unless --report-policy or --no-reports says otherwise. KIND is
+    periodic, on-change, once, history or nothing; of the fields, report, specifier, r-id, type, reading, unit,
+    resource, program, ven and name are patterns (with * and ?) for what it applies to, and granularity, back, duration
+    and history are durations.
+
     \b
     Examples:
       oadr vtn serve
@@ -148,7 +172,8 @@ def serve(
       oadr vtn serve --host 0.0.0.0 --port 8443 --cert vtn.pem --key vtn.key --ca ca.pem \\
           --ven ven1=5E:71:FA:E4:61:75:9C:EF:A4:D6
       oadr vtn serve --trusted-proxy 10.0.0.2 --client-cert-header X-SSL-Client-Cert
-      oadr vtn serve --state vtn.db
+      oadr vtn serve --state vtn.db --keep-values 400d
+      oadr vtn serve --report-policy periodic,unit=powerReal,granularity=1m,back=15m --report-policy once
 
     Ctrl-C and SIGTERM end it at once. Exit codes: 0 stopped, 1 could not run, 2 wrong use.
     """
@@ -166,8 +191,19 @@ def serve(
         if verbose:
             lines.message(direction, service, data)
 
-    secure = channel_of(host, **channel)
-    vtn = _vtn(vtn_id=vtn_id, requested_poll_freq=poll, market_context=market_context, state=state, **secure)
+    if keep_values is not None and state is None:
+        raise click.UsageError("--keep-values is for what --state keeps")
+    if rules and no_reports:
+        raise click.UsageError("--report-policy and --no-reports exclude each other")
+    vtn = _vtn(
+        vtn_id=vtn_id,
+        requested_poll_freq=poll,
+        market_context=market_context,
+        state=state,
+        keep_values=keep_values,
+        **_policy(rules, no_reports),
+        **channel_of(host, **channel),
+    )
     if transcript is not None or verbose:
         vtn.transcript = passed
     chosen = list(events)
@@ -228,6 +264,15 @@ def _vtn(**options: Any) -> Vtn:
     except LocalError as error:
         option = _OPTIONS.get(error.path, error.path.replace("_", "-"))
         raise Failed(f"--{option}: {error.text}" if error.path else error.text) from None
+
+
+def _policy(rules: tuple[dict[str, Any], ...], no_reports: bool) -> dict[str, Any]:
+    """The argument that says which reports are asked for, if any option does."""
+    from oadr_core.vtn import ReportPolicy, ReportRule
+
+    if not (rules or no_reports):
+        return {}
+    return {"reports": ReportPolicy(rules=[ReportRule(**rule) for rule in rules])}
 
 
 def _publish(vtn: Vtn, event: EventOption, ramp_up: timedelta | None, currency: str) -> None:

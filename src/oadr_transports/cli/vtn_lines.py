@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from oadr_core.engine import Notification
-from oadr_core.model import PayloadResourceStatus
 from oadr_core.vtn import (
     EventDelivered,
     EventPublished,
@@ -21,6 +20,7 @@ from oadr_core.vtn import (
     OptScheduleReceived,
     ReportReceived,
     ReportRequestConfirmed,
+    ReportRequestMade,
     ReportRequestStopped,
     ReportsOffered,
     ReportValue,
@@ -30,12 +30,14 @@ from oadr_core.vtn import (
 )
 from oadr_transports import Vtn
 
-from .describe import event_rows, plain, signal_title, status_text, target_text, unit
-from .say import Speaker, clean, number, utc
+from .describe import event_rows, plain, signal_title, target_text, unit, value_text
+from .say import Speaker, clean, utc
 from .transcript import message_name
 
 MOST_VALUES: Final = 4
 """Values of a report that are shown to people; the others are counted."""
+MOST_IN_JSON: Final = 100
+"""Values of a report that programs see here, the last ones; all of them are in the state (oadr vtn report export)."""
 _ARROWS: Final = {"received": "<-", "sent": "->"}
 
 
@@ -118,6 +120,18 @@ def _offered(speaker: Speaker, note: ReportsOffered, vtn: Vtn) -> None:
     )
 
 
+def _asked(speaker: Speaker, note: ReportRequestMade, vtn: Vtn) -> None:
+    made = vtn.vens[note.ven_id].requests.get(note.report_request_id) if note.ven_id in vtn.vens else None
+    what = f" of {clean(made.request.report_specifier.report_specifier_id)}" if made is not None else ""
+    speaker.say(
+        "report",
+        f"{_ven(vtn, note.ven_id)} is asked for a report{what}",
+        change="requested",
+        ven_id=note.ven_id,
+        report_request_ids=[note.report_request_id],
+    )
+
+
 def _requests(change: str, how: str) -> Callable[[Speaker, Any, Vtn], None]:
     def words(speaker: Speaker, note: Any, vtn: Vtn) -> None:
         count = len(note.report_request_ids)
@@ -143,6 +157,7 @@ def _values(speaker: Speaker, note: ReportReceived, vtn: Vtn) -> None:
         ven_id=note.ven_id,
         report_request_id=note.report_request_id,
         report_specifier_id=note.report_specifier_id,
+        count=len(note.values),
         values=[
             {
                 "r_id": value.r_id,
@@ -152,16 +167,15 @@ def _values(speaker: Speaker, note: ReportReceived, vtn: Vtn) -> None:
                 "resource_id": value.resource_id,
                 "data_quality": None if value.data_quality is None else str(value.data_quality),
             }
-            for value in note.values
+            for value in note.values[-MOST_IN_JSON:]
         ],
     )
 
 
 def _value(value: ReportValue) -> str:
-    if isinstance(value.value, PayloadResourceStatus):
-        return f"{clean(value.r_id)} {status_text(value.value)}"
     bad = f" ({clean(value.data_quality)})" if value.data_quality and "Good" not in str(value.data_quality) else ""
-    return f"{clean(value.r_id)} {number(value.value)} {unit(value.item_base)}".rstrip() + bad
+    sign = unit(value.item_base) if isinstance(value.value, float) else ""
+    return f"{clean(value.r_id)} {value_text(value.value)} {sign}".rstrip() + bad
 
 
 def _published(speaker: Speaker, note: EventPublished, vtn: Vtn) -> None:
@@ -234,6 +248,7 @@ _WORDS: Final[dict[type[Notification], Callable[[Speaker, Any, Vtn], None]]] = {
     VenReregistered: _registered("registered again"),
     VenUnregistered: _registered("unregistered"),
     ReportsOffered: _offered,
+    ReportRequestMade: _asked,
     ReportRequestConfirmed: _requests("agreed", "agrees to send"),
     ReportRequestStopped: _requests("stopped", "stops sending"),
     ReportReceived: _values,

@@ -1,7 +1,8 @@
 """Stores: where a driver keeps the records of a session, so that a process that is killed goes on where it was.
 
 The protocol stands alone so that a store of your own is as good as ours. A store knows nothing of what records mean:
-it keeps bytes by names (see :mod:`oadr_core.engine.records`).
+it keeps bytes by names (see :mod:`oadr_core.engine.records`). One for a VTN may keep the values of reports besides
+(:class:`ValueStore`).
 """
 
 from __future__ import annotations
@@ -9,11 +10,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from .file import FileStore
 from .memory import MemoryStore
 from .sqlite import SqliteStore
+from .sqlite_reader import SqliteReader
+from .values import EVERYTHING, Series, StoredValue, Summary, ValueStore, Wanted
 
-__all__ = ["FileStore", "MemoryStore", "SqliteStore", "Store"]
+__all__ = [
+    "EVERYTHING",
+    "MemoryStore",
+    "Series",
+    "SqliteReader",
+    "SqliteStore",
+    "Store",
+    "StoredValue",
+    "Summary",
+    "ValueStore",
+    "Wanted",
+]
 
 
 class Store(Protocol):

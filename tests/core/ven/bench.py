@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from oadr_core.engine import ExchangeFailed, Failure, Input, Notification, Now, Output, ReplyArrived, SendRequest, Tick
+from oadr_core.engine import (
+    ExchangeFailed,
+    Failure,
+    Input,
+    Notification,
+    Now,
+    Output,
+    ReplyArrived,
+    SaveState,
+    SendRequest,
+    Tick,
+)
 from oadr_core.model import (
     CreatedPartyRegistration,
     DistributeEvent,
@@ -50,7 +61,9 @@ _T = TypeVar("_T")
 
 
 class Bench:
-    """Drives one session; ``sent`` is what it has sent, ``told`` what it has notified, both in order."""
+    """Drives one session; ``sent`` is what it has sent, ``told`` what it has notified, ``saves`` what it has saved
+    lately, all in order.
+    """
 
     def __init__(self, session: VenSession | None = None, **config: Any) -> None:
         options: dict[str, Any] = {"ven_name": "bench", "jitter": False, "query_first": False, **config}
@@ -59,6 +72,7 @@ class Bench:
         self.wall = START
         self.sent: list[SendRequest] = []
         self.told: list[Notification] = []
+        self.saves: list[SaveState] = []
 
     @property
     def now(self) -> Now:
@@ -68,6 +82,7 @@ class Bench:
         outputs = self.session.handle(something, self.now)
         self.sent += [output for output in outputs if isinstance(output, SendRequest)]
         self.told += [output for output in outputs if isinstance(output, Notification)]
+        self.saves = [*self.saves[-50:], *(output for output in outputs if isinstance(output, SaveState))]
         return outputs
 
     def wait(self, seconds: float) -> None:

@@ -198,9 +198,9 @@ def test_unregistered_answer_to_any_message_starts_a_new_registration(bench: Ben
 
 def test_every_message_that_is_sent_has_an_answer_in_the_table() -> None:
     to_a_vtn = (
-        "CancelOpt CancelPartyRegistration CanceledPartyRegistration CanceledReport CreateOpt CreatePartyRegistration "
-        "CreatedEvent CreatedReport QueryRegistration RegisterReport RegisteredReport RequestEvent Response "
-        "UpdateReport UpdatedReport"
+        "CancelOpt CancelPartyRegistration CancelReport CanceledPartyRegistration CanceledReport CreateOpt "
+        "CreatePartyRegistration CreateReport CreatedEvent CreatedReport QueryRegistration RegisterReport "
+        "RegisteredReport RequestEvent Response UpdateReport UpdatedReport"
     )
     assert {cls.__name__ for cls in REPLIES} == set(to_a_vtn.split())
     poll_replies = {"DistributeEvent", "CreateReport", "RegisterReport", "CancelReport", "UpdateReport"}

@@ -30,10 +30,10 @@ from oadr_core.model import (
     ResponseRequired,
     UpdatedReport,
 )
+from oadr_core.reporting.jobs import MOST_JOBS
 from oadr_core.ven import Decide, DecisionNeeded, PollNow, ProvideReport, Reading, Register, ReportDue, VenConfig
 from oadr_core.ven.conversation import MOST_DRAINED
 from oadr_core.ven.events import MOST_EVENTS
-from oadr_core.ven.reports import MOST_JOBS
 from oadr_core.ven.session import VenSession
 from tests.core.ven.bench import KEY, OK, Bench, distribute, event, nothing, offer, registration, request
 from tests.strategies import payloads

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from oadr_core import LocalError
 from oadr_core.engine import RequestArrived, SendReply, Trouble
+from oadr_core.engine.copying import evolve
 from oadr_core.model import (
     CanceledPartyRegistration,
     CanceledReport,
@@ -17,6 +20,7 @@ from oadr_core.model import (
     CreateReport,
     DistributeEvent,
     EiResponse,
+    Event,
     Payload,
     Poll,
     RegisteredReport,
@@ -27,9 +31,9 @@ from oadr_core.model import (
     UpdatedReport,
     UpdateReport,
 )
-from oadr_core.ven import DecisionNeeded, PollNow, Register, RegistrationEnded, VenConfig, VenSession
+from oadr_core.ven import DecisionNeeded, EventCancelled, PollNow, Register, RegistrationEnded, VenConfig, VenSession
 from oadr_core.wire import decode, encode
-from tests.core.ven.bench import KEY, OK, Bench, decide, distribute, event, nothing, offer, registration, request
+from tests.core.ven.bench import KEY, OK, START, Bench, decide, distribute, event, nothing, offer, registration, request
 
 ADDRESS = "https://ven.example:8443"
 
@@ -170,10 +174,13 @@ def test_replies_bear_their_bytes() -> None:
 
 def test_flood_of_requests_is_told_to_wait(bench: Bench) -> None:
     """Caught: an outbox that a VTN can fill without an end."""
-    wants = CreateReport(
-        request_id="q", oadr_report_request=tuple(request(f"m{number}", "METADATA") for number in range(400))
-    )
-    statuses = [push(bench, wants).status for _ in range(12)]
+
+    def wants(push_number: int) -> CreateReport:
+        ids = (f"m{push_number}-{number}" for number in range(400))
+        once = tuple(request(id_, "METADATA", step_s=0, back_s=0) for id_ in ids)
+        return CreateReport(request_id="q", oadr_report_request=once)
+
+    statuses = [push(bench, wants(number)).status for number in range(12)]
     assert statuses[0] == 200
     assert statuses[-1] == 503
     assert len(bench.session.state.outbox) < 1_500
@@ -182,3 +189,38 @@ def test_flood_of_requests_is_told_to_wait(bench: Bench) -> None:
 def test_what_is_no_message_is_the_adapters_mistake(bench: Bench) -> None:
     with pytest.raises(LocalError, match="a message is expected"):
         bench.put(RequestArrived(exchange=1, service="EiEvent", payload="text"))
+
+
+@pytest.mark.rule("R61")
+def test_reply_that_crosses_with_a_push_cancels_nothing_and_is_asked_for_again(bench: Bench) -> None:
+    """The events were asked for before the second one was published; its push is faster than the reply."""
+    bench.put(PollNow())
+    bench.expect(RequestEvent)
+    push(bench, distribute(event("e1"), event("e2")), "EiEvent")
+    bench.answer(distribute(event("e1")))
+    assert not bench.heard(EventCancelled)
+    bench.wait(100)
+    while not isinstance(bench.pending.payload, RequestEvent):
+        bench.answer(nothing())
+    bench.answer(distribute(event("e1")))
+    assert [note.implied for note in bench.heard(EventCancelled)] == [True], "this reply is the later one for certain"
+
+
+@pytest.mark.rule("R61")
+@pytest.mark.rule("R115")
+def test_push_that_was_overtaken_cancels_nothing(bench: Bench) -> None:
+    def created(at: int, *ids: str) -> DistributeEvent:
+        when = START + timedelta(seconds=at)
+        found = (event(one) for one in ids)
+        return distribute(*(_created(one, when) for one in found))
+
+    push(bench, created(10, "e1", "e2"), "EiEvent")
+    push(bench, created(9, "e1"), "EiEvent")
+    assert not bench.heard(EventCancelled), "it was made before the second event was"
+    push(bench, created(11, "e1"), "EiEvent")
+    assert [note.implied for note in bench.heard(EventCancelled)] == [True]
+
+
+def _created(one: Event, when: datetime) -> Event:
+    descriptor = evolve(one.ei_event.event_descriptor, created_date_time=when)
+    return evolve(one, ei_event=evolve(one.ei_event, event_descriptor=descriptor))

@@ -40,6 +40,7 @@ from oadr_core.ven import (
     ReportDue,
     ReportOffer,
     ReportRequested,
+    VenSession,
 )
 from oadr_core.wire import encode
 from tests.core.ven.bench import OK, START, Bench, nothing, offer, registration, request
@@ -427,3 +428,130 @@ def test_wall_clock_that_jumps_ahead_skips_what_cannot_be_measured_any_more(benc
     meter.run(30)
     recent = [at for at, _ in meter.asked if at > START + timedelta(hours=1)]
     assert 2 <= len(recent) <= 5
+
+
+@pytest.mark.rule("R324")
+@pytest.mark.rule("R337")
+@pytest.mark.parametrize("collection", list(Collection))
+def test_one_shot_has_one_value_of_each_data_point_and_it_is_the_latest(collection: Collection) -> None:
+    bench = Bench(reports=(ReportOffer(report=offer("spec", "r1", "r2").report, collection=collection),))
+    bench.register()
+    ask(bench, request("req-1", "spec", "r1", "r2", step_s=0, back_s=0))
+    [due] = bench.heard(ReportDue)
+    assert due.since == due.at - (timedelta(seconds=10) if collection is Collection.FULL else timedelta())
+    minute = timedelta(minutes=1)
+    several = tuple(
+        Reading(r_id=r_id, value=float(number), at=due.at - number * minute, duration=minute)
+        for r_id in ("r1", "r2")
+        for number in (3, 1, 2)
+    )
+    bench.put(ProvideReport(report_request_id="req-1", at=due.at, readings=several))
+    while not isinstance(bench.pending.payload, UpdateReport):
+        bench.answer(nothing())
+    [report] = bench.expect(UpdateReport).oadr_report
+    found = [(interval.dtstart, interval.duration) for interval in report.intervals]
+    assert found == [(due.at - minute, Duration(seconds=60))] * 2
+    assert report.duration == Duration(seconds=60)
+
+
+def test_answer_that_comes_too_late_is_ignored(bench: Bench) -> None:
+    ask(bench, request())
+    bench.wait(7)
+    while not bench.idle:
+        bench.answer(nothing())
+    [due] = bench.heard(ReportDue)
+    bench.wait(11)
+    late = ProvideReport(report_request_id="req-1", at=due.at, readings=(Reading(r_id="r1", value=5.0),))
+    before = dict(bench.session.state.samples)
+    bench.put(late)
+    assert dict(bench.session.state.samples) == before
+    assert [told.at for told in bench.heard(ReportDue)] == [due.at, due.at + timedelta(seconds=10)]
+
+
+@pytest.mark.rule("R345")
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("collection", list(Collection))
+def test_last_report_has_what_was_collected_and_the_value_of_now(nested: bool, collection: Collection) -> None:
+    offered = ReportOffer(report=offer().report, collection=collection)
+    bench = Bench(reports=(offered,))
+    bench.register()
+    ask(bench, request("req-1", step_s=10, back_s=60), request("req-2", step_s=10, back_s=10))
+    meter = Meter(bench)
+    meter.run(34)
+    cancel = CancelReport(request_id="c1", report_request_id=("req-1",), report_to_follow=True)
+    if nested:
+        while not bench.idle and not isinstance(bench.pending.payload, UpdateReport):
+            bench.answer(nothing())
+        bench.wait(10)
+        for due in bench.heard(ReportDue):
+            readings = (Reading(r_id="r1", value=1.5),)
+            bench.put(ProvideReport(report_request_id=due.report_request_id, at=due.at, readings=readings))
+        while not isinstance(bench.pending.payload, UpdateReport):
+            bench.answer(nothing())
+        bench.answer(UpdatedReport(ei_response=OK, oadr_cancel_report=cancel))
+    else:
+        bench.put(PollNow())
+        bench.answer(cancel)
+        assert set(bench.expect(CanceledReport).oadr_pending_reports) == {"req-1", "req-2"}, "one is still to come"
+    cancelled = bench.now.seconds
+    assert [told.report_request_id for told in bench.heard(ReportCancelled)] == ["req-1"]
+    meter.run(60)
+    reports = [report for _, sent in meter.sent for report in sent.oadr_report if report.report_request_id == "req-1"]
+    [last] = reports
+    times = [interval.dtstart for interval in last.intervals]
+    assert times[-1] == cancelled
+    if collection is Collection.INCREMENTAL:
+        assert len(times) >= 4, "what was collected until then"
+    assert list(bench.session.state.jobs) == ["req-2"]
+
+
+@pytest.mark.rule("R345")
+def test_last_report_is_sent_though_the_process_died_before_its_values_came(bench: Bench) -> None:
+    ask(bench, request("req-1", step_s=10, back_s=60))
+    bench.put(PollNow())
+    bench.answer(CancelReport(request_id="c1", report_request_id=("req-1",), report_to_follow=True))
+    session = VenSession.restore(bench.session.config, bench.session.snapshot(), wire=False)
+    after = Bench(session=session)
+    after.wall = bench.wall
+    meter = Meter(after)
+    meter.run(60)
+    assert len(meter.sent) == 1
+    assert not session.state.jobs
+
+
+@pytest.mark.rule("R328")
+@pytest.mark.rule("R336")
+def test_what_was_collected_is_not_sent_after_the_cancellation(bench: Bench) -> None:
+    ask(bench, request("req-1", step_s=10, back_s=60))
+    meter = Meter(bench)
+    meter.run(34)
+    bench.put(PollNow())
+    bench.answer(CancelReport(request_id="c1", report_request_id=("req-1",), report_to_follow=False))
+    assert bench.expect(CanceledReport).oadr_pending_reports == ()
+    [told] = bench.heard(ReportCancelled)
+    assert told.dropped == len(meter.asked)
+    meter.run(200)
+    assert not meter.sent
+    assert not bench.session.state.samples
+
+
+@pytest.mark.rule("R336")
+def test_report_that_waits_to_be_tried_again_is_not_sent_after_its_cancellation(bench: Bench) -> None:
+    ask(bench, request("req-1"), request("req-2"))
+    bench.wait(7)
+    while not bench.idle:
+        bench.answer(nothing())
+    for due in bench.heard(ReportDue):
+        readings = (Reading(r_id="r1", value=1.0),)
+        bench.put(ProvideReport(report_request_id=due.report_request_id, at=due.at, readings=readings))
+    assert len(bench.expect(UpdateReport).oadr_report) in (1, 2)
+    bench.fail(Failure.BROKEN)
+    bench.put(PollNow())
+    bench.expect(Poll)
+    bench.answer(CancelReport(request_id="c1", report_request_id=("req-1",), report_to_follow=False))
+    meter = Meter(bench)
+    meter.run(60)
+    reports = [report.report_request_id for _, sent in meter.sent for report in sent.oadr_report]
+    assert "req-1" not in reports
+    first = next(report for _, sent in meter.sent for report in sent.oadr_report)
+    assert (first.report_request_id, first.dtstart) == ("req-2", START + timedelta(seconds=10)), "the other one is sent"

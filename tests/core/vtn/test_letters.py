@@ -306,4 +306,3 @@ def test_unsigned_messages_need_no_second_look(office: Office) -> None:
     request = RequestArrived(exchange=1, service="EiRegisterParty", data=encode(REGISTRATION), fingerprint="ab")
     [reply] = [output for output in office.session.handle(request, office.now) if isinstance(output, SendReply)]
     assert decode(reply.data).payload.ei_response.ok
-

@@ -284,14 +284,13 @@ class VtnMachine(RuleBasedStateMachine):
 
     @rule(name=NAMES, push=st.booleans())
     def register(self, name: str, push: bool) -> None:
-        """R406: without IDs a VEN is known by its name, and everything about it is erased."""
+        """R406: without IDs a VEN is known by its name, and everything about it is erased; IDs may be used again."""
         before = self.vens.pop(name, None)
         message = CreatePartyRegistration(request_id="r", oadr_ven_name=name, oadr_http_pull_model=True)
         reply = self.send(message)
         assert reply.ei_response.ok
         self.vens[name] = Ven(name, reply.ven_id, reply.registration_id, push=push and self.pushing)
         assert before is None or before.ven_id == reply.ven_id
-        assert before is None or before.registration_id != reply.registration_id
         if self.vens[name].push:
             ids = {"ven_id": reply.ven_id, "registration_id": reply.registration_id}
             again = evolve(message, **ids, oadr_http_pull_model=False, oadr_transport_address=f"http://{name}")

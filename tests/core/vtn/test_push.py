@@ -314,9 +314,7 @@ def test_registration_is_cancelled_by_push(world: World) -> None:
     world.tell(EndRegistration(ven_id=ven.ven_id))
     [request] = sent(world)
     assert isinstance(request.payload, CancelPartyRegistration)
-    answer = CanceledPartyRegistration(
-        ei_response=OK, registration_id=ven.registration_id, ven_id=ven.ven_id
-    )
+    answer = CanceledPartyRegistration(ei_response=OK, registration_id=ven.registration_id, ven_id=ven.ven_id)
     reply(world, request, answer)
     assert not world.session.vens
     assert world.said(VenUnregistered)

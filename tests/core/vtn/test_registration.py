@@ -124,6 +124,19 @@ def test_registration_without_ids_is_completely_new(world: World) -> None:
     assert len(world.said(VenRegistered)) == 2
 
 
+@pytest.mark.rule("R406")
+def test_copy_of_a_registration_does_not_part_the_ends(world: World) -> None:
+    """A network that repeats a request, or a VEN that has not got the answer: nothing has come in between."""
+    ven = world.ven("n")
+    first = ven.registration_id, ven.ven_id
+    ven.register()
+    assert (ven.registration_id, ven.ven_id) == first
+    world.sleep(MINUTE)
+    ven.poll()
+    ven.register()
+    assert ven.registration_id != first[0], "what comes later is a new registration"
+
+
 def test_vens_without_a_name_are_different_vens(world: World) -> None:
     one, other = world.ven(""), world.ven("")
     assert one.ven_id != other.ven_id

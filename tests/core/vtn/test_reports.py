@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from oadr_core import LocalError
-from oadr_core.engine import Trouble
+from oadr_core import LocalError, encode
+from oadr_core.engine import RequestArrived, SaveState, SendReply, Trouble
+from oadr_core.engine.copying import evolve
 from oadr_core.model import (
     METADATA,
     CanceledReport,
@@ -46,6 +47,7 @@ from oadr_core.vtn import (
     ReportRequestConfirmed,
     ReportRequestMade,
     ReportRequestStopped,
+    ReportRule,
     ReportsOffered,
     ReportValue,
     StopReports,
@@ -88,6 +90,14 @@ def offer(
     )
 
 
+def states() -> Report:
+    """The metadata of a report of the state of a resource, in a data point `r`."""
+    report = offer("t", name="METADATA_TELEMETRY_STATUS")
+    [described] = report.oadr_report_description
+    described = evolve(described, report_type=ReportType.X_RESOURCE_STATUS, item_base=None)
+    return evolve(report, oadr_report_description=(described,))
+
+
 def offering(world: World, *reports: Report) -> Ven:
     """A VEN that has offered reports and answered the VTN's own offer."""
     ven = world.ven()
@@ -113,7 +123,7 @@ def number(r_id: str, value: Any, quality: DataQuality | None = None) -> ReportP
     return ReportPayload(r_id=r_id, payload_base=value, oadr_data_quality=quality)
 
 
-def data(*intervals: Interval, request: str = "q", specifier: str = "s", **details: Any) -> Report:
+def data(*intervals: Interval, request: str = "0", specifier: str = "s", **details: Any) -> Report:
     return Report(
         **{
             "dtstart": START,
@@ -192,7 +202,7 @@ def test_requests_may_ride_on_the_answer(make_world: WorldMaker) -> None:
 
 
 def test_policy_may_ask_for_nothing(make_world: WorldMaker) -> None:
-    world = make_world(reports=ReportPolicy(automatic=False))
+    world = make_world(reports=ReportPolicy(rules=()))
     assert isinstance(offering(world, offer()).poll(), Response)
 
 
@@ -219,7 +229,7 @@ def test_policy_keeps_to_what_is_offered(
     make_world: WorldMaker, policy: dict[str, int], report: Report, expected: tuple[int, int]
 ) -> None:
     spans = {name: timedelta(seconds=value) for name, value in policy.items()}
-    world = make_world(reports=ReportPolicy(**spans))
+    world = make_world(reports=ReportPolicy(rules=(ReportRule(report_name="TELEMETRY_*", **spans),)))
     [request] = offering(world, report).poll().oadr_report_request
     specifier = request.report_specifier
     assert (specifier.granularity.seconds, specifier.report_back_duration.seconds) == expected
@@ -300,6 +310,22 @@ def test_too_large_an_offer_is_refused(make_world: WorldMaker) -> None:
     assert world.session.vens[ven.ven_id].reports == ()
 
 
+@pytest.mark.rule("R305")
+def test_metadata_are_kept_without_values_and_within_limits(world: World) -> None:
+    ven = world.ven()
+    with_values = evolve(offer(), intervals=data(Interval(stream_payload_base=(number("r", 1.0),))).intervals)
+    assert register(world, ven, with_values).ei_response.ok
+    assert world.session.vens[ven.ven_id].reports == (offer(),)
+    [described] = offer().oadr_report_description
+    for long in (
+        offer("s" * 257),
+        offer("s", "r" * 257),
+        evolve(offer(), oadr_report_description=(evolve(described, market_context="http://" + "m" * 3_900_000),) * 2),
+    ):
+        assert register(world, ven, long).ei_response.response_code == "469"
+    assert world.session.vens[ven.ven_id].reports == (offer(),)
+
+
 # --- values ---------------------------------------------------------------------------------------------------------
 
 
@@ -339,6 +365,7 @@ def test_intervals_with_their_own_start_are_points_or_stretches(world: World) ->
                     **a,
                 ),
             ),
+            created_date_time=START,
         )
     ]
 
@@ -374,7 +401,9 @@ def test_months_are_counted_by_the_calendar(world: World) -> None:
 def test_times_beyond_the_calendar_do_no_harm(world: World) -> None:
     ven = offering(world, offer())
     intervals = (Interval(duration=Duration(seconds=10**14), stream_payload_base=(number("r", 1.0),)) for _ in "ab")
-    assert update(world, ven, data(*intervals)).ei_response.ok
+    assert update(world, ven, data(*intervals)).ei_response.response_code == "454"
+    [note] = world.said(ReportReceived)
+    assert [value.dtstart for value in note.values] == [START]
 
 
 def test_report_without_start_begins_when_it_was_made(world: World) -> None:
@@ -386,7 +415,7 @@ def test_report_without_start_begins_when_it_was_made(world: World) -> None:
 
 
 def test_states_of_resources_are_values(world: World) -> None:
-    ven = offering(world, offer("t", name="METADATA_TELEMETRY_STATUS"))
+    ven = offering(world, states())
     state = PayloadResourceStatus(oadr_online=True, oadr_manual_override=False)
     interval = Interval(dtstart=START, stream_payload_base=(number("r", state),))
     update(world, ven, data(interval, specifier="t", report_name=ReportName.TELEMETRY_STATUS))
@@ -411,28 +440,136 @@ def test_request_id_zero_is_known_by_its_specifier(world: World) -> None:
 
 
 @pytest.mark.rule("R304")
-def test_wholly_unknown_report_is_452_and_nothing_is_taken(world: World) -> None:
-    ven = offering(world, offer())
-    reply = update(world, ven, data(), data(request="x", specifier="x"))
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"request": "x", "specifier": "x"},
+        {"request": "x", "specifier": "s"},
+        {"request": "0", "specifier": "x"},
+        {"request": "mine", "specifier": "t"},
+    ],
+)
+def test_report_that_was_not_asked_for_is_452_and_the_others_are_taken(world: World, wrong: dict[str, str]) -> None:
+    ven = offering(world, offer("s"), offer("t"))
+    mine, _ = ids(ven.poll())
+    wrong = {name: mine if text == "mine" else text for name, text in wrong.items()}
+    point = Interval(dtstart=START, stream_payload_base=(number("r", 1.0),))
+    before = world.session.vens[ven.ven_id].requests
+    assert update(world, ven, data(point, **wrong)).ei_response.response_code == "452"
+    assert not world.said(ReportReceived)
+    assert world.session.vens[ven.ven_id].requests == before
+    reply = update(world, ven, data(point, **wrong), data(point, request=mine))
     assert isinstance(reply, UpdatedReport)
     assert reply.ei_response.response_code == "452"
+    assert [note.report_request_id for note in world.said(ReportReceived)] == [mine]
+    assert {trouble.code for trouble in world.said(Trouble)} == {"452"}
+
+
+@pytest.mark.rule("R304")
+def test_unknown_data_point_is_452_and_the_others_are_taken(world: World) -> None:
+    ven = offering(world, offer("s", "a", "b"))
+    [mine] = ids(ven.poll())
+    point = Interval(dtstart=START, stream_payload_base=(number("a", 1.0), number("other", 2.0), number("b", 3.0)))
+    reply = update(world, ven, data(point, request=mine))
+    assert reply.ei_response.response_code == "452"
+    assert "'other'" in reply.ei_response.response_description
+    [note] = world.said(ReportReceived)
+    assert [value.r_id for value in note.values] == ["a", "b"]
+
+
+@pytest.mark.rule("R304")
+def test_reports_of_another_ven_are_452_whatever_it_knows(world: World) -> None:
+    """An identifier proves nothing: values belong to the VEN that has registered them."""
+    ven = offering(world, offer("s"))
+    [mine] = ids(ven.poll())
+    other = world.ven("other")
+    register(world, other, offer("s"))
+    before = world.session.vens[ven.ven_id]
+    point = Interval(dtstart=START, stream_payload_base=(number("r", 666.0),))
+    assert update(world, other, data(point, request=mine)).ei_response.response_code == "452"
+    world.send(CreatedReport(ei_response=EiResponse(response_code="461"), oadr_pending_reports=(), ven_id=other.ven_id))
+    world.send(CanceledReport(ei_response=EiResponse(), ven_id=other.ven_id))
     assert not world.said(ReportReceived)
+    assert world.session.vens[ven.ven_id] is before
+    update(world, ven, data(point, request=mine))
+    [note] = world.said(ReportReceived)
+    assert note.ven_id == ven.ven_id
+
+
+def test_values_are_saved_with_the_step_before_the_reply(world: World) -> None:
+    ven = offering(world, offer())
+    [mine] = ids(ven.poll())
+    report = data(Interval(dtstart=START, stream_payload_base=(number("r", 1.0),)), request=mine)
+    message = encode(UpdateReport(request_id="u", oadr_report=(report,), ven_id=ven.ven_id))
+    outputs = world.session.handle(RequestArrived(exchange=1, service="EiReport", data=message), world.now)
+    save, reply, told = outputs
+    assert isinstance(save, SaveState)
+    assert isinstance(reply, SendReply)
+    assert save.reports == (told,)
 
 
 @pytest.mark.rule("R346")
-def test_repeated_values_are_told_again(world: World) -> None:
-    ven = offering(world, offer())
-    report = data(Interval(dtstart=START, stream_payload_base=(number("r", 1.0),)))
-    update(world, ven, report)
-    update(world, ven, report)
-    assert len(world.said(ReportReceived)) == 2
+def test_the_same_report_again_is_told_as_repeated_and_not_saved_again(world: World) -> None:
+    ven = offering(world, offer("s", "a", "b"))
+    [mine] = ids(ven.poll())
+    first = data(Interval(dtstart=START, stream_payload_base=(number("a", 1.0), number("b", 2.0))), request=mine)
+    corrected = data(Interval(dtstart=START, stream_payload_base=(number("a", 1.5), number("b", 2.0))), request=mine)
+    for report in (first, first, corrected, first):
+        assert update(world, ven, report).ei_response.ok
+    assert [note.repeated for note in world.said(ReportReceived)] == [False, True, False, False]
+    assert [len(note.values) for note in world.said(ReportReceived)] == [2, 2, 2, 2]
+    assert [report.values[0].value for report in world.received] == [1.0, 1.5, 1.0]
 
 
-def test_unknown_data_point_has_no_unit(world: World) -> None:
+@pytest.mark.rule("R304")
+def test_values_of_requests_that_are_over_are_still_taken(world: World) -> None:
+    """A VEN that was cut off sends what it has gathered, though it has offered its reports anew meanwhile."""
+    ven = offering(world, offer("s"), offer("t"))
+    mine, gone = ids(ven.poll())
+    register(world, ven, offer("s"))
+    point = Interval(dtstart=START, stream_payload_base=(number("r", 1.0),))
+    assert update(world, ven, data(point, request=mine)).ei_response.ok
+    assert update(world, ven, data(point, request=gone, specifier="t")).ei_response.ok
+    assert update(world, ven, data(point, request=gone, specifier="s")).ei_response.response_code == "452"
+    known, unknown = world.said(ReportReceived)
+    assert (known.report_request_id, known.values[0].item_base) == (mine, Voltage())
+    assert (unknown.report_request_id, unknown.values[0].item_base) == (gone, None)
+    ven.register()
+    assert update(world, ven, data(point, request=gone, specifier="t")).ei_response.ok, "the registration is new"
+
+
+def test_few_requests_that_are_over_are_remembered(world: World) -> None:
     ven = offering(world, offer())
-    update(world, ven, data(Interval(dtstart=START, stream_payload_base=(number("other", 1.0),))))
-    [note] = world.said(ReportReceived)
-    assert (note.values[0].item_base, note.values[0].resource_id) == (None, None)
+    for _ in range(40):
+        register(world, ven, offer())
+    assert len(world.session.vens[ven.ven_id].former) == 16
+
+
+@pytest.mark.rule("R313")
+def test_name_of_metadata_in_a_report_is_the_name_of_the_report(world: World) -> None:
+    ven = offering(world, offer())
+    update(world, ven, data(report_name=ReportName.METADATA_TELEMETRY_USAGE))
+    assert [note.report_name for note in world.said(ReportReceived)] == [ReportName.TELEMETRY_USAGE]
+
+
+@pytest.mark.rule("R300")
+def test_data_point_that_is_missing_is_told(world: World) -> None:
+    ven = offering(world, offer("s", "a", "b"))
+    [mine] = ids(ven.poll())
+    point = Interval(dtstart=START, stream_payload_base=(number("a", 1.0),))
+    assert update(world, ven, data(point, request=mine)).ei_response.ok
+    [trouble] = world.said(Trouble)
+    assert "'b'" in trouble.text
+    assert "R300" in trouble.text
+
+
+def test_more_values_than_are_taken_at_once_are_refused(make_world: WorldMaker) -> None:
+    world = make_world(limits=VtnLimits(report_values=3))
+    ven = offering(world, offer())
+    points = [Interval(dtstart=START + n * MINUTE, stream_payload_base=(number("r", 1.0),)) for n in range(4)]
+    assert update(world, ven, data(*points)).ei_response.response_code == "469"
+    assert update(world, ven, data(*points[:3])).ei_response.ok
+    assert [len(note.values) for note in world.said(ReportReceived)] == [3]
 
 
 # --- the operator's wishes ------------------------------------------------------------------------------------------
@@ -441,7 +578,7 @@ def test_unknown_data_point_has_no_unit(world: World) -> None:
 @pytest.fixture
 def quiet(make_world: WorldMaker) -> World:
     """A VTN that asks for nothing by itself."""
-    return make_world(reports=ReportPolicy(automatic=False))
+    return make_world(reports=ReportPolicy(rules=()))
 
 
 def test_operator_asks_and_stops(quiet: World) -> None:
@@ -508,7 +645,7 @@ def test_cancellation_that_was_handed_out_is_not_repeated_in_a_reply(quiet: Worl
 
 
 def test_cancellation_in_a_reply_can_be_forgone(make_world: WorldMaker) -> None:
-    world = make_world(reports=ReportPolicy(automatic=False, cancel_in_reply=False))
+    world = make_world(reports=ReportPolicy(rules=(), cancel_in_reply=False))
     ven, (one,) = running(world, 1)
     world.tell(StopReports(ven_id=ven.ven_id, report_request_ids=(one,)))
     assert update(world, ven, data(request=one)).oadr_cancel_report is None
@@ -594,7 +731,8 @@ def test_metadata_can_be_asked_for(quiet: World) -> None:
     ],
 )
 def test_impossible_wish_names_the_field(quiet: World, field: str, wish: dict[str, Any]) -> None:
-    ven = offering(quiet, offer("s"), offer("h", name="METADATA_HISTORY_USAGE"))
+    history = offer("h", name="METADATA_HISTORY_USAGE", duration=None)
+    ven = offering(quiet, offer("s"), history)
     before = quiet.session.vens[ven.ven_id]
     with pytest.raises(LocalError) as caught:
         quiet.tell(AskReport(**{"ven_id": ven.ven_id, "report_specifier_id": "s", **wish}))
@@ -611,7 +749,7 @@ def test_only_what_was_asked_for_can_be_stopped(quiet: World) -> None:
 
 
 def test_full_mailbox_takes_no_more(make_world: WorldMaker) -> None:
-    world = make_world(limits=VtnLimits(mailbox=3), reports=ReportPolicy(automatic=False))
+    world = make_world(limits=VtnLimits(mailbox=3), reports=ReportPolicy(rules=()))
     ven = offering(world, offer())
     for _ in range(3):
         world.tell(AskReport(ven_id=ven.ven_id, report_specifier_id="s"))

@@ -18,6 +18,7 @@ from oadr_core.engine import (
     Notification,
     Now,
     Output,
+    ReportReceived,
     RequestArrived,
     SaveState,
     SendReply,
@@ -52,7 +53,7 @@ _N = TypeVar("_N", bound=Notification)
 
 class World:
     """One VTN and its clock. `notes` collects all notifications, `last` those of the last input; `pushed` what it
-    wants sent, `saved` the records that a store would have, after so many `saves`.
+    wants sent, `saved` the records that a store would have, after so many `saves`, and `received` the values.
     """
 
     def __init__(self, validate: Callable[[bytes], None], *, key: bytes = b"a key", **config: Any) -> None:
@@ -65,6 +66,7 @@ class World:
         self.last: list[Notification] = []
         self.pushed: list[Output] = []
         self.saved: dict[str, bytes | None] = {}
+        self.received: list[ReportReceived] = []
         self.saves = 0
         self._validate = validate
         self._exchange = 0
@@ -96,6 +98,7 @@ class World:
         outputs = self.session.handle(something, self.now)
         if outputs and isinstance(outputs[0], SaveState):
             self.saves += 1
+            self.received += outputs[0].reports
             for record in outputs[0].records:
                 self.saved[record.key] = record.data()
             outputs = outputs[1:]

@@ -22,6 +22,8 @@ from lines import obey, observe
 from openleadr import OpenADRServer, enable_default_logging, hooks
 from openleadr.utils import certificate_fingerprint
 
+IN_THREES = "-in-threes"
+"""The end of the names of resources whose values are asked for three at a time."""
 POLL_EVERY = timedelta(seconds=1)
 
 
@@ -56,7 +58,7 @@ class Vtn:
         scale: str,
         min_sampling_interval: timedelta,
         max_sampling_interval: timedelta,
-    ) -> tuple[Any, timedelta]:
+    ) -> tuple[Any, ...]:
         observe(
             "report_offered",
             ven_id=ven_id,
@@ -71,6 +73,8 @@ class Vtn:
         async def on_values(values: list[tuple[datetime, float]]) -> None:
             observe("report_values", ven_id=ven_id, resource_id=resource_id, values=values)
 
+        if resource_id.endswith(IN_THREES):
+            return on_values, min_sampling_interval, 3 * min_sampling_interval
         return on_values, min_sampling_interval
 
     async def on_created_report(self, created: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import anyio
 
 from oadr_core.engine import Notification
-from oadr_core.vtn import ReportPolicy, ReportRequestConfirmed
+from oadr_core.vtn import ReportPolicy, ReportRequestConfirmed, ReportRule
 from oadr_transports import OpenADRClient, Vtn
 
 from .story import VEN, VTN, Story
@@ -62,7 +62,7 @@ async def play(story: Story, *, port: int = 0) -> None:
         vtn_id=VTN_ID,
         identity="insecure",  # two ends in one process
         requested_poll_freq=POLL,
-        reports=ReportPolicy(granularity=SAMPLE, report_back_duration=REPORT_BACK),
+        reports=ReportPolicy(rules=(ReportRule(granularity=SAMPLE, report_back_duration=REPORT_BACK),)),
         transcript=story.message,
     )
     watcher = _Trouble(story)

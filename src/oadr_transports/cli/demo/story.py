@@ -13,10 +13,9 @@ from typing import Any, Final
 
 import attrs
 
+from oadr_core import ven, vtn
 from oadr_core.engine import Notification
 from oadr_core.model import EventStatus
-from oadr_core.ven import messages as ven
-from oadr_core.vtn import messages as vtn
 
 from ..say import clean, length, number
 from ..transcript import message_name

@@ -1,0 +1,121 @@
+"""The pump for a VEN session in trio's own words.
+
+It stands alone as the whole of an adapter for programs that know one loop: nothing here, and nothing that it calls,
+goes through another library's idea of a loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import trio
+
+from oadr_core.engine import SendRequest
+
+from ..asking import CANCELLED, Call, Calls, Errand, Outcomes, late, outcome_of, perform
+from ..hooks import Hooks, Watched
+from ..notes import Event
+from ..ports import Carrier
+from .inlet import Inlet
+from .pilot import CALLS, INPUTS, Given, Pilot, deliver
+
+
+class TrioDriver(Inlet):
+    """Runs the session of a pilot on one carrier; ``hooks`` see its messages."""
+
+    def __init__(self, pilot: Pilot, carrier: Carrier, hooks: Hooks) -> None:
+        super().__init__(pilot)
+        self._carrier = Watched(carrier, hooks, self._ask)
+        self._send, self._inbox = trio.open_memory_channel[Given](INPUTS)
+        self._threads: Final = trio.CapacityLimiter(CALLS)
+        self._meters: Final = trio.CapacityLimiter(CALLS)  # who is stuck there takes no thread from the handlers
+        self._scopes: dict[int, trio.CancelScope] = {}
+        self._all = trio.CancelScope()
+        self._token = trio.lowlevel.current_trio_token()
+
+    # --- in ---------------------------------------------------------------------------------------------------------
+
+    def _event(self) -> Event:
+        return trio.Event()
+
+    def _put(self, given: Given) -> None:
+        try:
+            self._send.send_nowait(given)
+        except (trio.WouldBlock, trio.ClosedResourceError, trio.BrokenResourceError):
+            raise self._pilot.full() from None
+
+    def _cancel(self) -> None:
+        self._all.cancel()
+
+    def _from_thread(self, function: Callable[..., Any], *args: object) -> None:
+        trio.from_thread.run_sync(function, *args, trio_token=self._token)
+
+    # --- the pump ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Pump until stopped or cancelled; all exchanges and calls end with it.
+
+        Raises ``OSError`` when the store cannot save any more: then nothing is done that would be forgotten.
+        """
+        try:
+            with self._all, self._send, self._inbox:
+                async with trio.open_nursery() as nursery:
+                    while True:
+                        await self._turn(nursery)
+        finally:
+            self._pilot.over()
+
+    async def _turn(self, nursery: trio.Nursery) -> None:
+        given = None
+        with trio.move_on_after(self._pilot.sleep_s()):
+            given = await self._inbox.receive()
+        turn = self._pilot.take(given)
+        if turn.changes is not None and self._pilot.store is not None:
+            await trio.to_thread.run_sync(self._pilot.store.commit, turn.changes)  # the next input waits for the disk
+        for request in turn.requests:
+            nursery.start_soon(self._exchange, request)
+        for exchange in turn.abandoned:
+            if exchange in self._scopes:
+                self._scopes[exchange].cancel()
+        for errand in self._pilot.told(turn):
+            nursery.start_soon(self._run_errand, errand)
+
+    async def _exchange(self, request: SendRequest) -> None:
+        with trio.CancelScope() as self._scopes[request.exchange]:
+            try:
+                outcome = await deliver(self._carrier, request)
+            finally:
+                del self._scopes[request.exchange]
+            await self._send.send(Given(outcome))
+
+    async def _run_errand(self, errand: Errand) -> None:
+        answer = await perform(errand, self._ask)
+        if answer is not None:
+            await self._send.send(Given(answer))
+
+    # --- the application --------------------------------------------------------------------------------------------
+
+    async def _ask(self, calls: Calls) -> Outcomes:
+        """Call functions at the same time: plain ones in threads, coroutines here."""
+        outcomes = [CANCELLED] * len(calls)
+
+        async def ask(number: int, asked: Call) -> None:
+            with trio.CancelScope() as scope:
+                if asked.within_s is not None:
+                    scope.relative_deadline = asked.within_s
+                in_thread = self._in_thread if asked.within_s is None else self._in_meter_thread
+                outcomes[number] = await outcome_of(asked, in_thread)
+            if scope.cancelled_caught:
+                outcomes[number] = late(asked)
+
+        async with trio.open_nursery() as nursery:
+            for number, asked in enumerate(calls):
+                nursery.start_soon(ask, number, asked)
+        return tuple(outcomes)
+
+    async def _in_thread(self, function: Callable[[], list[Any]]) -> list[Any]:
+        return await trio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._threads)
+
+    async def _in_meter_thread(self, function: Callable[[], list[Any]]) -> list[Any]:
+        return await trio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._meters)

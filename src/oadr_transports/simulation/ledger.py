@@ -1,0 +1,592 @@
+"""What each VEN and the VTN have seen and done, and whether that is as it must be.
+
+It stands alone as the judge: it looks at nothing but what goes in and comes out at the ends, at the public state of the
+sessions, and at its own arithmetic of events, and it raises :class:`.Broken` where something does not hold. What a
+process has not committed has not happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import accumulate
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from oadr_core.model import EiEvent, EventStatus, OptType, SignalPayload
+from oadr_core.ven import (
+    Decide,
+    DecisionNeeded,
+    EventCancelled,
+    EventChanged,
+    EventReceived,
+    EventStatusChanged,
+    IntervalStarted,
+    MakeOpt,
+    ProvideReport,
+    ReportCancelled,
+    ReportDelivered,
+    ReportDue,
+    ReportsLost,
+)
+from oadr_core.ven import Stage as VenStage
+from oadr_core.vtn import EventEntry, OptReceived, Stage
+
+from .invariants import Broken, Invariant
+from .scenario import START
+
+if TYPE_CHECKING:
+    from oadr_core.vtn import ReportReceived, VtnSession
+
+    from .ends import VenEnd
+    from .world import World
+
+SLACK_S: Final = 2.0
+"""How late a VEN may begin or stop that nothing has kept from it."""
+LATEST: Final = 1_000
+"""Samples of one VEN that are remembered after they were received: a repetition comes much sooner."""
+FEWEST_POLLS: Final = 8
+"""Regular polls in a row, from which on they must be spread."""
+_SECOND: Final = timedelta(seconds=1)
+
+
+@attrs.frozen
+class Window:
+    """When a version of an event lasts: our own arithmetic. ``begins`` are the starts of its intervals."""
+
+    published_s: float
+    always: bool
+    begins: tuple[datetime, ...]
+    end: datetime
+    start_after_s: float
+
+    @classmethod
+    def of(cls, entry: EventEntry, published_s: float) -> Window:
+        event: EiEvent = entry.event
+        period = event.ei_active_period.properties
+        lengths = [
+            interval.duration.seconds if interval.duration else 0
+            for interval in event.ei_event_signals.ei_event_signal[0].intervals
+        ]
+        tolerance = period.tolerance.startafter if period.tolerance else None
+        begins = (period.dtstart + _SECOND * passed for passed in accumulate(lengths[:-1], initial=0))
+        return cls(
+            published_s,
+            entry.always,
+            tuple(begins),
+            period.dtstart + _SECOND * sum(lengths),
+            float(tolerance.seconds) if tolerance else 0.0,
+        )
+
+
+def _free_since(ven: VenEnd, question: Question | None) -> float:
+    """Since when nothing has kept a VEN from acting, in seconds since the beginning."""
+    return max(ven.moved_s, -inf if question is None else question.decided_s)
+
+
+def _spans(entry: EventEntry) -> Iterator[tuple[float, float, int]]:
+    """When the intervals of an event hold, in seconds since the beginning, and their levels."""
+    start = (entry.event.ei_active_period.properties.dtstart - START) / _SECOND
+    for interval in entry.event.ei_event_signals.ei_event_signal[0].intervals:
+        end = start + (interval.duration.seconds if interval.duration else 0)
+        payload = interval.stream_payload_base[0]
+        level = payload.payload_base if isinstance(payload, SignalPayload) else 0
+        yield start, end, int(level) if isinstance(level, float) else 0
+        start = end
+
+
+@attrs.define
+class Question:
+    """What an application was asked last about an event, and what it has said (``None``: nothing yet)."""
+
+    version: int
+    opt: OptType | None = None
+    default: OptType = OptType.OPT_OUT
+    failed: bool = False
+    decided_s: float = -inf
+    attempts: int = 1
+
+    @property
+    def stated(self) -> OptType:
+        """What the VTN is to know."""
+        return self.opt or self.default
+
+
+class Diary:
+    """What is known of one VEN. Times of samples are in seconds since 1970.
+
+    ``samples`` are those that were taken, and ``received`` what of them has arrived: its value, ``None`` once the VEN
+    knows it.
+    """
+
+    __slots__ = (
+        "acts",
+        "cancelled",
+        "events",
+        "gaps",
+        "known",
+        "offsets",
+        "polls",
+        "received",
+        "samples",
+        "slots",
+        "told",
+    )
+
+    def __init__(self) -> None:
+        self.events: dict[str, Question] = {}
+        self.known: dict[str, int] = {}
+        self.acts: dict[str, IntervalStarted] = {}
+        self.cancelled: dict[str, datetime] = {}
+        self.told: dict[str, tuple[int, int]] = {}
+        self.offsets: dict[str, tuple[float, float]] = {}
+        self.slots: dict[str, datetime] = {}
+        self.samples: dict[tuple[str, float], tuple[float, float]] = {}
+        self.received: dict[tuple[str, float], float | None] = {}
+        self.polls = 0
+        self.gaps = (inf, -inf)
+
+
+class Ledger:
+    """The diaries of all VENs, and the versions of all events."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._scenario = world.script.scenario
+        self._versions: dict[tuple[str, int], Window] = {}
+        self._cancelled: dict[str, int] = {}
+        self._spans: dict[str, list[tuple[float, float, int]]] = {}
+        self._opts: dict[tuple[str, str], tuple[int, OptType]] = {}
+        self.diaries: dict[int, Diary] = {}
+
+    # --- questions and answers --------------------------------------------------------------------------------------
+
+    def asked(self, ven: VenEnd, note: DecisionNeeded) -> int:
+        """An application is asked; how often it was about this version."""
+        descriptor = note.event.ei_event.event_descriptor
+        event_id, version = descriptor.event_id, descriptor.modification_number
+        self._world.measures.questions += 1
+        events = self.diaries[ven.index].events
+        before = events.get(event_id)
+        attempts = 1
+        if before is not None and before.version == version:
+            if not before.failed:
+                text = f"{ven.name} is asked again about version {version} of {event_id}"
+                raise Broken(Invariant.ASKED_ONCE, text, ven.index)
+            attempts = before.attempts + 1
+        events[event_id] = Question(version, default=note.default, attempts=attempts)
+        return attempts
+
+    def decided(self, ven: VenEnd, command: Decide | MakeOpt) -> None:
+        """An application has decided, and that is saved."""
+        question = self.diaries[ven.index].events.get(command.event_id or "")
+        if question is None:
+            return
+        if isinstance(command, Decide):
+            if command.modification_number != question.version:
+                return  # late
+            question.failed = command.failed
+        question.opt, question.decided_s = command.opt_type, self._now_s
+        if question.opt is OptType.OPT_OUT:
+            self._stop(ven, command.event_id or "")
+        elif command.event_id not in self._cancelled:
+            self._expect(ven, command.event_id or "", question.version)
+        self._look_later(ven, command.event_id or "", question.version)
+
+    def stands(self, ven: VenEnd, decision: Decide) -> bool:
+        """True while a decision is about the current version, which is not cancelled."""
+        question = self.diaries[ven.index].events.get(decision.event_id)
+        return (
+            question is not None
+            and question.version == decision.modification_number
+            and decision.event_id not in self._cancelled
+        )
+
+    def died(self, ven: VenEnd) -> None:
+        """What a process has not committed has not happened: an open question may be asked again."""
+        diary = self.diaries[ven.index]
+        for event_id in [event_id for event_id, one in diary.events.items() if one.opt is None]:
+            del diary.events[event_id]
+        diary.acts.clear()
+        diary.told.clear()
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def published(self, entry: EventEntry) -> bool:
+        """A version of an event is in the book: by and by each VEN must answer it. ``False`` if that was known."""
+        key = entry.event_id, entry.modification_number
+        if key in self._versions:
+            return False
+        self._versions[key] = Window.of(entry, self._now_s)
+        if entry.cancelled:
+            self._cancelled[entry.event_id] = entry.modification_number
+            spans = self._spans.get(entry.event_id, [])
+            self._spans[entry.event_id] = [
+                (start, min(end, self._now_s), level) for start, end, level in spans if start < self._now_s
+            ]
+        else:
+            self._spans[entry.event_id] = list(_spans(entry))
+        for ven in self._world.vens.values():
+            if ven.ven_id and entry.is_for(ven.ven_id):
+                self._look_later(ven, *key)
+        return True
+
+    def learned(self, ven: VenEnd, note: EventReceived | EventChanged | EventCancelled) -> None:
+        """A VEN has a version of an event for the first time."""
+        descriptor = note.event.ei_event.event_descriptor
+        event_id, version = descriptor.event_id, descriptor.modification_number
+        if isinstance(note, EventCancelled):
+            if note.implied and event_id not in self._cancelled and not self._is_gone(event_id, version):
+                text = f"{ven.name} takes {event_id} for cancelled, which it is not"
+                raise Broken(Invariant.ANSWERED, text, ven.index)
+            self.diaries[ven.index].cancelled.setdefault(event_id, ven.wall)
+            if note.implied:
+                return
+        diary = self.diaries[ven.index]
+        diary.acts.pop(event_id, None)
+        if diary.known.get(event_id, -1) < version:
+            diary.known[event_id] = version
+            window = self._versions.get((event_id, version))
+            if window is None:
+                text = f"{ven.name} has version {version} of {event_id}, which was never published"
+                raise Broken(Invariant.ANSWERED, text, ven.index)
+            measures = self._world.measures
+            measures.delivered += 1
+            measures.to_deliver_s.append(self._now_s - window.published_s)
+
+    def _is_gone(self, event_id: str, version: int) -> bool:
+        """True when an event is over by the clock of the VTN, even if a VEN's own clock says otherwise."""
+        window, vtn = self._versions.get((event_id, version)), self._world.vtn
+        if window is None or vtn.moved_s > self._now_s - self._scenario.patience_s:
+            return window is not None
+        return vtn.wall >= window.end + _SECOND * window.start_after_s
+
+    def opted(self, note: OptReceived) -> None:
+        """The VTN has an answer."""
+        window = self._versions.get((note.event_id, note.modification_number))
+        measures = self._world.measures
+        measures.answered += 1
+        if note.opt_type is OptType.OPT_IN:
+            measures.opted_in += 1
+        else:
+            measures.opted_out += 1
+        self._opts[note.ven_id, note.event_id] = note.modification_number, note.opt_type
+        if window is not None:
+            measures.to_answer_s.append(self._now_s - window.published_s)
+
+    def restored(self, session: VtnSession) -> None:
+        """A VTN that has come back knows every opt that it has told its operator of."""
+        for (ven_id, event_id), opt in self._opts.items():
+            twin, entry = session.vens.get(ven_id), session.events.get(event_id)
+            delivery = None if twin is None else twin.deliveries.get(event_id)
+            if entry is None or entry.modification_number != opt[0] or entry.is_over(self._world.vtn.wall):
+                continue
+            if delivery is None or (delivery.answered, delivery.opt_type) != opt:
+                text = f"the VTN had {opt[1]} of {ven_id} for {event_id}, version {opt[0]}, and has it no more"
+                raise Broken(Invariant.OPTS, text, self._world.by_id(ven_id).index)
+
+    def _look_later(self, ven: VenEnd, event_id: str, version: int) -> None:
+        at_s = self._now_s + self._scenario.patience_s
+        self._world.agenda.put(at_s, self._look, (ven, event_id, version))
+
+    def _look(self, about: tuple[VenEnd, str, int]) -> None:
+        """An undisturbed VEN must have answered by now, and have told the VTN what its application wants."""
+        ven, event_id, version = about
+        quiet_s = max(ven.upset_s, self._world.vtn.upset_s) + self._scenario.patience_s
+        session = self._world.vtn.session
+        if ven.session is None or session is None or ven.cut_s > self._now_s:
+            quiet_s = self._now_s + self._scenario.patience_s
+        if session is None or quiet_s > self._now_s:
+            self._world.agenda.put(quiet_s, self._look, about)
+            return
+        entry = session.events.get(event_id)
+        question = self.diaries[ven.index].events.get(event_id)
+        if entry is None or entry.modification_number != version or entry.is_over(self._world.vtn.wall):
+            return  # there is another version by now, or it is too late
+        if question is not None and question.version == version:
+            waits_s = question.decided_s + self._scenario.patience_s
+            if waits_s > self._now_s:
+                self._world.agenda.put(waits_s, self._look, about)
+                return
+        self.agree(ven, entry)
+
+    def agree(self, ven: VenEnd, entry: EventEntry) -> None:
+        """Both ends know the same version of an event, and the same opt."""
+        self._world.measures.checks += 1
+        event_id, version = entry.event_id, entry.modification_number
+        assert ven.session is not None
+        assert self._world.vtn.session is not None
+        twin = self._world.vtn.session.vens.get(ven.ven_id)
+        registered = ven.session.registration
+        if twin is None or registered is None or registered.registration_id != twin.registration_id:
+            raise Broken(Invariant.ANSWERED, f"{ven.name} is not registered, and nothing keeps it from that", ven.index)
+        delivery = twin.deliveries.get(event_id)
+        stage = Stage.WAITING if delivery is None else delivery.stage(version)
+        if entry.cancelled:
+            if delivery is not None and entry.always and stage is not Stage.ANSWERED:
+                text = f"the cancellation of {event_id} is {stage} for {ven.name}, though nothing was in the way"
+                raise Broken(Invariant.ANSWERED, text, ven.index)
+            return
+        known = ven.session.state.events.get(event_id)
+        if known is None or known.modification_number != version:
+            has = "does not know it" if known is None else f"has version {known.modification_number}"
+            text = f"{event_id}, version {version}: {ven.name} {has}, though nothing was in the way"
+            raise Broken(Invariant.ANSWERED, text, ven.index)
+        if not entry.always:
+            return
+        if delivery is None or stage is not Stage.ANSWERED:
+            text = f"{event_id}, version {version}, is {stage} for {ven.name}, though nothing was in the way"
+            raise Broken(Invariant.ANSWERED, text, ven.index)
+        question = self.diaries[ven.index].events.get(event_id)
+        wanted = question.stated if question is not None and question.version == version else None
+        found = delivery.opt_type, known.qualified or known.opt
+        if found[0] != found[1] or (wanted is not None and wanted != found[0]):
+            who = f"the VTN has {found[0]}, {ven.name} {found[1]}, its application {wanted}"
+            text = f"{event_id}, version {version}: {who}"
+            raise Broken(Invariant.OPTS, text, ven.index)
+
+    @property
+    def asked_for(self) -> tuple[tuple[float, float, int], ...]:
+        """From when to when, in seconds since the beginning, which level was asked for, by whatever event."""
+        return tuple(span for spans in self._spans.values() for span in spans)
+
+    # --- acting -----------------------------------------------------------------------------------------------------
+
+    def acts(self, ven: VenEnd, note: IntervalStarted) -> None:
+        """A VEN does what an event wants: it must be its time, and the application must have wanted it."""
+        descriptor = note.event.ei_event.event_descriptor
+        event_id, version, wall = descriptor.event_id, descriptor.modification_number, ven.wall
+        diary = self.diaries[ven.index]
+        window = self._versions[event_id, version]
+        question = diary.events.get(event_id)
+        what = f"{ven.name} begins interval {note.number} of {event_id}, version {version}, at {wall:%H:%M:%S}"
+
+        def broken(text: str) -> Broken:
+            return Broken(Invariant.IN_TIME, f"{what}: {text}", ven.index)
+
+        offset_s = (note.at - window.begins[note.number]) / _SECOND
+        if not 0 <= offset_s <= window.start_after_s:
+            raise broken(f"{offset_s:+.0f} s from its start, with {window.start_after_s:.0f} s of tolerance")
+        known = diary.offsets.get(event_id)
+        if known is not None and known[0] == window.start_after_s and abs(known[1] - offset_s) > 1e-3:
+            raise broken(f"{offset_s:+.1f} s from its start, and {known[1]:+.1f} s before")
+        diary.offsets[event_id] = window.start_after_s, offset_s
+        if wall < note.at or (note.until is not None and wall >= note.until):
+            raise broken(f"its time is {note.at:%H:%M:%S} to {note.until:%H:%M:%S}")
+        if self._cancelled.get(event_id) == version:
+            # R65: it stops at a random time within startafter; R36: who opts out of a cancellation cannot stop
+            stops = diary.cancelled.get(event_id, wall) + _SECOND * window.start_after_s
+            if wall > stops and (question is None or question.stated is not OptType.OPT_OUT):
+                raise broken(f"it was to stop until {stops:%H:%M:%S}")
+        elif question is None or question.version != version or question.stated is not OptType.OPT_IN:
+            raise broken("its application has not opted in")
+        late_s = min((wall - note.at) / _SECOND, self._now_s - _free_since(ven, question))
+        if late_s > SLACK_S:
+            raise broken(f"{late_s:.0f} s late")
+        diary.acts[event_id] = note
+        diary.told[event_id] = version, note.number
+        if note.until is not None:
+            stops_s = self._now_s + (note.until - wall) / _SECOND + SLACK_S
+            self._world.agenda.put(stops_s, self._must_stop, (ven, event_id, note))
+
+    def status(self, ven: VenEnd, note: EventStatusChanged) -> None:
+        """A VEN's own timeline of an event goes on; what is over is not acted on any more."""
+        if note.status in (EventStatus.COMPLETED, EventStatus.CANCELLED) or note.stage is VenStage.OVER:
+            self._stop(ven, note.event_id)
+
+    def _stop(self, ven: VenEnd, event_id: str) -> None:
+        if self.diaries[ven.index].acts.pop(event_id, None) is not None:
+            self._world.shed(ven, event_id, None)
+
+    def _expect(self, ven: VenEnd, event_id: str, version: int) -> None:
+        """A VEN has opted in: it must act at the start."""
+        window = self._versions.get((event_id, version))
+        if window is not None:
+            wait_s = max((window.begins[0] - ven.wall) / _SECOND + window.start_after_s, 0.0)
+            self._world.agenda.put(
+                self._now_s + wait_s + SLACK_S, self._must_act, (ven, event_id, version, self._now_s)
+            )
+
+    def _must_act(self, about: tuple[VenEnd, str, int, float]) -> None:
+        ven, event_id, version, decided_s = about
+        diary = self.diaries[ven.index]
+        question = diary.events.get(event_id)
+        known = None if ven.session is None else ven.session.state.events.get(event_id)
+        if (
+            known is None
+            or known.cancelled
+            or question is None
+            or (question.version, question.opt, question.decided_s) != (version, OptType.OPT_IN, decided_s)
+            or ven.moved_s >= decided_s
+            or ven.wall >= self._versions[event_id, version].end
+        ):
+            return
+        self._world.measures.checks += 1
+        if diary.told.get(event_id, (-1, 0))[0] != version:
+            text = f"{ven.name} has opted in to {event_id}, version {version}, and does nothing at {ven.wall:%H:%M:%S}"
+            raise Broken(Invariant.IN_TIME, text, ven.index)
+
+    def _must_stop(self, about: tuple[VenEnd, str, IntervalStarted]) -> None:
+        ven, event_id, note = about
+        if self.diaries[ven.index].acts.get(event_id) is not note or note.until is None:
+            return
+        over_s = (ven.wall - note.until) / _SECOND
+        free_s = min(over_s, self._now_s - ven.moved_s)
+        if free_s < SLACK_S:  # a clock was set
+            self._world.agenda.put(self._now_s + SLACK_S - free_s + 1e-3, self._must_stop, about)
+            return
+        text = f"{ven.name} goes on with interval {note.number} of {event_id} after {note.until:%H:%M:%S}"
+        raise Broken(Invariant.IN_TIME, text, ven.index)
+
+    # --- reports ----------------------------------------------------------------------------------------------------
+
+    def due(self, ven: VenEnd, note: ReportDue) -> None:
+        """A VEN's meter is asked: at each round time once."""
+        slots = self.diaries[ven.index].slots
+        before = slots.get(note.report_request_id)
+        slots[note.report_request_id] = note.at
+        if before is None or ven.moved_s > self._now_s - self._scenario.sample_s:
+            return
+        if note.at - before != note.interval:
+            text = f"{ven.name} is asked for the sample of {note.at:%H:%M:%S} after that of {before:%H:%M:%S}"
+            raise Broken(Invariant.SAMPLES, text, ven.index)
+
+    def took(self, ven: VenEnd, command: ProvideReport) -> None:
+        """A VEN has taken a sample, and has saved it."""
+        self._world.measures.produced += len(command.readings)
+        diary = self.diaries[ven.index]
+        at = command.at.timestamp()
+        for reading in command.readings:
+            assert isinstance(reading.value, float)
+            diary.samples[command.report_request_id, at] = reading.value, self._now_s
+
+    def received(self, reports: Iterable[ReportReceived]) -> None:
+        """The VTN has committed values."""
+        for report in reports:
+            self._receive(report)
+
+    def _receive(self, report: ReportReceived) -> None:
+        measures, values = self._world.measures, report.values
+        ven = self._world.by_id(report.ven_id)
+        diary = self.diaries[ven.index]
+        for value in values:
+            if value.data_quality is not None:
+                measures.placeholders += 1
+                continue
+            key = report.report_request_id, value.dtstart.timestamp()
+            what = f"the sample of {ven.name} of {value.dtstart:%H:%M:%S}"
+            taken = diary.samples.pop(key, None)
+            known = diary.received.get(key)
+            if taken is not None:
+                if report.repeated:
+                    raise Broken(Invariant.SAMPLES, f"{what} is received, and told to be a repetition", ven.index)
+                wanted = taken[0]
+                measures.received += 1
+                diary.received[key] = wanted
+            elif known is None:
+                text = f"{what} is received twice" if key in diary.received else f"{what} was never taken"
+                raise Broken(Invariant.SAMPLES, text, ven.index)
+            else:  # the VEN does not know yet that it has arrived
+                wanted = known
+                measures.repeated += 1
+            if wanted != value.value:
+                raise Broken(Invariant.SAMPLES, f"{what} was {wanted}, and {value.value} is received", ven.index)
+        while len(diary.received) > LATEST:
+            del diary.received[next(iter(diary.received))]
+
+    def delivered(self, ven: VenEnd, note: ReportDelivered) -> None:
+        """A VEN knows, and has saved, that the VTN has its samples: from now on it never sends them again."""
+        received, report = self.diaries[ven.index].received, note.report
+        for interval in report.intervals or ():
+            at = interval.dtstart or report.dtstart
+            key = report.report_request_id, at.timestamp() if at is not None else 0.0
+            if key in received:
+                received[key] = None
+
+    def cancelled(self, ven: VenEnd, note: ReportCancelled) -> None:
+        """Nobody wants a report any more, and the VEN says how much of it is dropped."""
+        samples = self.diaries[ven.index].samples
+        gone = [key for key in samples if key[0] == note.report_request_id]
+        for key in gone[-note.dropped :] if note.dropped else ():
+            del samples[key]
+            self._world.measures.lost += 1
+
+    def lost(self, ven: VenEnd, note: ReportsLost) -> None:
+        """A VEN's buffer is full, and it says what it has dropped."""
+        diary = self.diaries[ven.index]
+        for key in [key for key in diary.samples if key[0] == note.report_request_id]:
+            if note.since.timestamp() <= key[1] <= note.until.timestamp():
+                del diary.samples[key]
+                self._world.measures.lost += 1
+
+    # --- polls ------------------------------------------------------------------------------------------------------
+
+    def polled(self, ven: VenEnd) -> None:
+        """A VEN polls; ``polled_s`` is when it last did so and got nothing since but an empty answer."""
+        now_s, before_s = self._now_s, ven.polled_s
+        ven.polled_s = now_s
+        if before_s is None or ven.upset_s >= before_s:
+            return
+        gap_s, poll_s = now_s - before_s, self._scenario.poll_s
+        spread_s = min(0.1 * poll_s, 300.0) if self._scenario.jitter else 0.0
+        if not poll_s - spread_s - 1e-6 <= gap_s <= poll_s + spread_s + SLACK_S:
+            text = f"{ven.name} polls {gap_s:.1f} s after its last poll, and is to do so every {poll_s} s"
+            raise Broken(Invariant.RATE, text, ven.index)
+        diary = self.diaries[ven.index]
+        diary.polls += 1
+        least, most = diary.gaps
+        if gap_s < least or gap_s > most:
+            diary.gaps = min(least, gap_s), max(most, gap_s)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """After a quiet time everybody is reachable: what must hold at last."""
+        vtn = self._world.vtn
+        assert vtn.session is not None
+        live = [entry for entry in vtn.session.events.values() if not entry.is_over(vtn.wall)]
+        for ven in self._world.vens.values():
+            registered = None if ven.session is None else ven.session.registration
+            twin = None if registered is None else vtn.session.vens.get(registered.ven_id)
+            if registered is None or twin is None or registered.registration_id != twin.registration_id:
+                raise Broken(Invariant.ANSWERED, f"{ven.name} is not registered at the end", ven.index)
+            for entry in live:
+                if entry.is_for(ven.ven_id) and self._settled(entry):
+                    self.agree(ven, entry)
+            self._check_samples(ven)
+            self._check_spread(ven)
+        if len(vtn.session.vens) != len(self._world.vens):
+            text = f"{len(vtn.session.vens)} registrations of {len(self._world.vens)} VENs"
+            raise Broken(Invariant.ANSWERED, text)
+
+    def _settled(self, entry: EventEntry) -> bool:
+        return (
+            self._versions[entry.event_id, entry.modification_number].published_s
+            < self._now_s - self._scenario.patience_s
+        )
+
+    def _check_samples(self, ven: VenEnd) -> None:
+        """What has had the time to arrive must have arrived; the rest waits at the VEN."""
+        diary, scenario = self.diaries[ven.index], self._scenario
+        old_s = self._now_s - 1.2 * scenario.report_s - scenario.patience_s
+        self._world.measures.waiting += len(diary.samples)
+        for (_, at), (_, taken_s) in diary.samples.items():
+            if taken_s < old_s:
+                when = datetime.fromtimestamp(at, ven.wall.tzinfo)
+                text = (
+                    f"the sample of {ven.name} of {when:%H:%M:%S} was never received, and nobody says that it is lost"
+                )
+                raise Broken(Invariant.SAMPLES, text, ven.index)
+
+    def _check_spread(self, ven: VenEnd) -> None:
+        diary = self.diaries[ven.index]
+        least, most = diary.gaps
+        if self._scenario.jitter and diary.polls >= FEWEST_POLLS and most - least < 0.02 * self._scenario.poll_s:
+            text = f"{diary.polls} polls of {ven.name} come every {least:.1f} to {most:.1f} s: they are not spread"
+            raise Broken(Invariant.RATE, text, ven.index)
+
+    @property
+    def _now_s(self) -> float:
+        return self._world.agenda.now_s
