@@ -39,10 +39,10 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Everything that needs no other implementation, in two processes; `-- -n 0 …` for one."""
+    """Everything that needs no other implementation, in four processes, which often wait; `-- -n 0 …` for one."""
     install(session, *group("test"), "-e", ".[all]")
     install(session, "--no-deps", SCHEMA_CARRIER)
-    session.run("pytest", "-m", "not interop", "-n", "2", "--dist", "worksteal", *session.posargs)
+    session.run("pytest", "-m", "not interop", "-n", "4", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session

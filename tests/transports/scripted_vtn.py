@@ -6,6 +6,7 @@ error, with what it tests. What it receives is observed as `request`, with the m
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections import defaultdict, deque
@@ -305,7 +306,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer.body) + 100 * answer.closes_early))
         self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(answer.body)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # some clients are gone by then, as they shall
+            self.wfile.write(answer.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
         """Keep quiet: requests are observed."""

@@ -25,6 +25,9 @@ from .links import PATIENCE_S, Bench, Lack, Poster, entered
 from .peer import Answer
 from .results import KIT_THREAD, Check, Nonconforming, NotChecked, told
 
+ARRIVAL_S: Final = 0.1
+"""So long a late reply has to arrive on the medium, which nobody but the carrier sees: then it is there to be mistaken
+for another."""
 SHORT_S: Final = 0.3
 """A timeout for silence."""
 HELD_S: Final = 5.2
@@ -117,6 +120,7 @@ async def silence(bench: Bench) -> None:
             await carrier.failure(b"silent", (Failure.TIMEOUT,), f"{timeout_s:g} s without a reply", timeout_s)
             _in_time(time.monotonic() - began, timeout_s)
         late.open()
+        await anyio.sleep(ARRIVAL_S)
         for number in range(3):
             await _well(carrier, f"after {number}".encode())
 
@@ -148,6 +152,7 @@ async def cancelled(bench: Bench) -> None:
             await _given_up(bench, carrier, b"given up")
             await _well(carrier, f"after {round_}".encode())
         late.open()
+        await anyio.sleep(ARRIVAL_S)
         for round_ in range(3):
             await _well(carrier, f"late {round_}".encode())
 
