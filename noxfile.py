@@ -49,7 +49,7 @@ def tests(session: nox.Session) -> None:
 def interop(session: nox.Session) -> None:
     """Against OpenLEADR in an environment of its own, with the wheel that users get."""
     install(session, *group("test"), ".[all]", watch=source_files())
-    session.run("pytest", "tests/interop", "-m", "interop", *session.posargs, env=peer(session))
+    session.run("pytest", "tests/interop", "-m", "interop", "-n", "3", "--dist", "worksteal", *session.posargs, env=peer(session))
 
 
 @nox.session

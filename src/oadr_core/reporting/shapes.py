@@ -16,7 +16,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from operator import itemgetter
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import attrs
@@ -44,6 +45,8 @@ LARGEST: Final = 3e38
 """Numbers up to here are written as they are; others are looked at one by one."""
 CHILDREN: Final = tuple(field.name for field in fields_of(LoadControlStates))
 _Draft: Final[Any] = draft(ReportPayload)
+_WHEN: Final = itemgetter(0)
+_DURATION: Final = attrgetter("duration")
 _BAD: Final = DataQuality.QUALITY_BAD_NON_SPECIFIC
 
 Stamped = tuple[datetime, Reading]
@@ -112,15 +115,11 @@ def reports(
 
 def _without_repetitions(readings: Iterable[Stamped]) -> list[Stamped]:
     """The oldest first, and one for each data point and time."""
-    ordered = sorted(readings, key=_WHEN)
     found: list[Stamped] = []
-    begin = 0
-    for end in range(1, len(ordered) + 1):
-        if end < len(ordered) and ordered[end][0] == ordered[begin][0]:
-            continue
-        together = ordered[begin:end]
-        found += together if len(together) == 1 else _last_of_each(together)
-        begin = end
+    for _, group in groupby(sorted(readings, key=_WHEN), _WHEN):
+        together = list(group)
+        is_clear = len(together) == 1 or len({reading.r_id for _, reading in together}) == len(together)
+        found += together if is_clear else _last_of_each(together)
     return found
 
 
@@ -134,22 +133,16 @@ def _last_of_each(together: list[Stamped]) -> Iterable[Stamped]:
     return found.values()
 
 
-_WHEN: Final = itemgetter(0)
-
-
 def _intervals(
     readings: list[Stamped], mixed: bool, grouped: bool, states: PayloadResourceStatus | None
 ) -> Iterator[Interval]:
-    payloads: list[ReportPayload | GBPayload] = []
-    begin: datetime | None = None
-    length: timedelta | None = None
-    for at, reading in readings:
-        if payloads and (not grouped or at != begin or reading.duration != length):
-            yield _interval(begin, length, payloads, mixed)
-            payloads = []
-        begin, length = at, reading.duration
-        payloads.append(_payload(reading, states))
-    yield _interval(begin, length, payloads, mixed)
+    if not grouped:
+        for at, reading in readings:
+            yield _interval(at, reading.duration, [_payload(reading, states)], mixed)
+        return
+    for at, group in groupby(readings, _WHEN):
+        for length, same in groupby([reading for _, reading in group], _DURATION):
+            yield _interval(at, length, [_payload(reading, states) for reading in same], mixed)
 
 
 def _interval(
@@ -179,7 +172,9 @@ def _payload(reading: Reading, states: PayloadResourceStatus | None) -> ReportPa
 
 def _span(readings: list[Stamped]) -> Duration | None:
     """R315: from the first start to the last end, where that is whole seconds (R1)."""
-    first = readings[0][0]
+    first, (last, latest) = readings[0][0], readings[-1]
+    if all(reading.duration is latest.duration for _, reading in readings):  # as nearly always; the ends ascend, too
+        readings = [(last, latest)]
     length = max(at + (reading.duration or timedelta()) for at, reading in readings) - first
     return Duration.of(length) if not length.microseconds else None
 

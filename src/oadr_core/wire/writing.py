@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
+from types import NoneType
 from typing import Any, Final
 
 from ..model.declare import Choice, FieldSpec, Kind, Scalar, fields_of
@@ -21,6 +22,8 @@ _FEW: Final = 64
 _WIDEST: Final = 256
 """Values of an object: a form with more has no long runs."""
 
+_NOTHING: Final = {NoneType}
+_TUPLES: Final = {tuple}
 _NUMBERS: Final = PLAIN_NUMBERS | {LexicalFloat}
 MARK: Final = "\0"
 """A character that no XML has."""
@@ -76,16 +79,16 @@ def _object(cls: type, items: Sequence[Any]) -> Iterator[Piece]:
         raise Mismatch
     for spec in fields_of(cls):
         values = list(map(attrgetter(spec.name), items))
-        first = values[0]
-        if first is None or (type(first) is tuple and not first):
-            if spec.minimum or values.count(first) < len(values):
+        types = set(map(type, values))
+        if types == _NOTHING or (types == _TUPLES and not any(values)):
+            if spec.minimum:
                 raise Mismatch
-        elif spec.attribute or spec.repeats or values.count(None):
+        elif spec.attribute or spec.repeats or NoneType in types:
             raise Mismatch
         elif spec.repeated:
             yield from _several(spec, values)
         else:
-            yield from _one(spec.path, spec.kind, values)
+            yield from _one(spec.path, spec.kind, values, types)
 
 
 def _several(spec: FieldSpec, values: list[Any]) -> Iterator[Piece]:
@@ -94,15 +97,15 @@ def _several(spec: FieldSpec, values: list[Any]) -> Iterator[Piece]:
     if set(map(type, values)) != {tuple} or set(map(len, values)) != {count} or count > _WIDEST:
         raise Mismatch
     for column in zip(*values, strict=True):
-        yield from _one(spec.path, spec.kind, column)
+        yield from _one(spec.path, spec.kind, column, set(map(type, column)))
 
 
-def _one(path: tuple[str, ...], kind: Kind, values: Sequence[Any]) -> Iterator[Piece]:
+def _one(path: tuple[str, ...], kind: Kind, values: Sequence[Any], types: set[type]) -> Iterator[Piece]:
     while isinstance(kind, Choice):
-        path, kind = _chosen(kind, values)
+        path, kind = _chosen(kind, types)
     yield "".join(f"<{name}>" for name in path)
     if isinstance(kind, Scalar):
-        yield _texts(kind, values)
+        yield _texts(kind, values, types)
     elif isinstance(kind, type):
         yield from _object(kind, values)
     else:
@@ -110,19 +113,19 @@ def _one(path: tuple[str, ...], kind: Kind, values: Sequence[Any]) -> Iterator[P
     yield "".join(f"</{name}>" for name in reversed(path))
 
 
-def _chosen(kind: Choice, values: Sequence[Any]) -> tuple[tuple[str, ...], Kind]:
-    """The alternative that all values are of."""
-    types = set(map(type, values))
+def _chosen(kind: Choice, types: set[type]) -> tuple[tuple[str, ...], Kind]:
+    """The alternative that all values are of, by their types."""
     for path, inner in alternatives(kind):
         if types <= (_NUMBERS if isinstance(inner, Scalar) else {inner}):
             return path, inner
     raise Mismatch
 
 
-def _texts(kind: Scalar, values: Sequence[Any]) -> Piece:
+def _texts(kind: Scalar, values: Sequence[Any], types: set[type]) -> Piece:
     """The texts of an element: one, if it is the same in all objects."""
-    first = values[0]
-    same = len(set(map(id, values))) == 1
-    if same or (type(first) is str and set(map(type, values)) == {str} and values.count(first) == len(values)):
-        return write_column(kind, [first])[0]
+    if kind.type != "float":
+        first = values[0]
+        same = len(set(map(id, values))) == 1
+        if same or (types == {str} and values.count(first) == len(values)):
+            return write_column(kind, [first])[0]
     return write_column(kind, values)
