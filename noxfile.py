@@ -49,7 +49,8 @@ def tests(session: nox.Session) -> None:
 def interop(session: nox.Session) -> None:
     """Against OpenLEADR in an environment of its own, with the wheel that users get."""
     install(session, *group("test"), ".[all]", watch=source_files())
-    session.run("pytest", "tests/interop", "-m", "interop", "-n", "3", "--dist", "worksteal", *session.posargs, env=peer(session))
+    options = ("-m", "interop", "-n", "3", "--dist", "worksteal")
+    session.run("pytest", "tests/interop", *options, *session.posargs, env=peer(session))
 
 
 @nox.session

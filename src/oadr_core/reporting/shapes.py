@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import Any, Final
@@ -148,8 +149,14 @@ def _intervals(
 def _interval(
     at: datetime | None, length: timedelta | None, payloads: list[ReportPayload | GBPayload], mixed: bool
 ) -> Interval:
-    duration = None if not mixed else ZERO if length is None else Duration.of(length)
+    duration = None if not mixed else ZERO if length is None else _length(length)
     return Interval(dtstart=at, duration=duration, stream_payload_base=tuple(payloads))
+
+
+@lru_cache(maxsize=64)
+def _length(length: timedelta) -> Duration:
+    """Nearly all intervals of a report are of one length."""
+    return Duration.of(length)
 
 
 def _payload(reading: Reading, states: PayloadResourceStatus | None) -> ReportPayload | GBPayload:

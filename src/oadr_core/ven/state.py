@@ -16,6 +16,7 @@ import attrs
 
 from ..engine import Now, Output
 from ..engine.chance import token
+from ..engine.copying import altered
 from ..engine.records import EMPTY, quiet, table, volatile
 from ..model import (
     CreateOpt,
@@ -248,7 +249,7 @@ class Turn:
         write into it. A turn changes half a dozen fields, and copying each time is what a step would cost most.
         """
         if not self._copied:
-            self.state = attrs.evolve(self.state, **changes)  # type: ignore[arg-type]  # names are checked by attrs
+            self.state = altered(self.state, **changes)
             self._copied = True
             return
         for name, value in changes.items():

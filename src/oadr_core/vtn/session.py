@@ -25,6 +25,7 @@ from ..engine import (
     Tick,
     Trouble,
 )
+from ..engine.copying import altered
 from ..engine.records import Record, SaveState, everything, opened, pack, restored
 from ..engine.sharing import Shared
 from ..engine.values import ReportReceived
@@ -258,7 +259,7 @@ class VtnSession:
         turn.fingerprint = sender.fingerprint
         if before is None:
             turn.new_id = sender.new_id or turn.token("ven")
-        seen = before if before is None else attrs.evolve(before, last_seen=now.wall)
+        seen = before if before is None else altered(before, last_seen=now.wall)
         after, reply = route.handle(turn, seen, payload)
         return before, after, reply, guard
 
