@@ -206,6 +206,8 @@ class ScriptedVtn(Observations):
         self._server = self._bound(0)
         self._port: int = self._server.server_address[1]
         self._thread: threading.Thread | None = None
+        self._moving = threading.RLock()  # a handler that runs in a thread may take it down while the test ends
+        self._is_over = False
 
     @property
     def url(self) -> str:
@@ -218,20 +220,26 @@ class ScriptedVtn(Observations):
 
     def come_up(self) -> None:
         """Listen and serve."""
-        self._ending.clear()
-        self._server.server_activate()
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
+        with self._moving:
+            if self._is_over:
+                return
+            self._ending.clear()
+            self._server.server_activate()
+            self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+            self._thread.start()
 
     def go_down(self) -> None:
         """Close the listening socket and refuse connections; the address stays ours."""
         self._ending.set()
-        if self._thread is not None:
-            self._server.shutdown()
-            self._thread.join()
-            self._thread = None
-        self._server.server_close()
-        self._server = self._bound(self._port)
+        with self._moving:
+            if self._is_over:
+                return
+            if self._thread is not None:
+                self._server.shutdown()
+                self._thread.join()
+                self._thread = None
+            self._server.server_close()
+            self._server = self._bound(self._port)
 
     def __enter__(self) -> Self:
         self.come_up()
@@ -240,8 +248,10 @@ class ScriptedVtn(Observations):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.go_down()
-        self._server.server_close()
+        with self._moving:
+            self.go_down()
+            self._is_over = True
+            self._server.server_close()
 
     def details(self) -> str:
         """Return what was to be answered and has not been."""
