@@ -114,7 +114,7 @@ def test_green_button_feed_is_sent_once_and_survives_a_restart(validate: Callabl
     plant.ask(within(request("x", "gb", step_s=0, back_s=0), -7200, 3600))
     assert len(plant.bench.session.state.samples) == 1, "nobody has answered"
     plant.restart()
-    plant.take = sent.append  # type: ignore[method-assign,assignment]
+    plant.take = sent.append  # type: ignore[method-assign,assignment]  # in the place of a method
     plant.deaf = False
     plant.run(60)
     assert len(sent) == 2

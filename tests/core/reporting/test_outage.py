@@ -113,7 +113,7 @@ def test_backlog_keeps_nobody_from_polling() -> None:
         plant.bench._pass(7)  # a VTN that is slow
         return plain(payload)
 
-    plant.reply = reply  # type: ignore[method-assign]
+    plant.reply = reply  # type: ignore[method-assign]  # in the place of a method
     plant.run(400)
     assert len(plant.messages) > 10
     assert len(polls) > 10
@@ -182,10 +182,10 @@ def test_restart_in_the_midst_of_a_split_report_sends_the_rest() -> None:
         plant.away = not left[0]
         return plain(payload)
 
-    plant.reply = reply  # type: ignore[method-assign]
+    plant.reply = reply  # type: ignore[method-assign]  # in the place of a method
     plant.run(120)
     assert len(plant.bench.session.state.samples) == kept - 3
-    plant.reply = plain  # type: ignore[method-assign]
+    plant.reply = plain  # type: ignore[method-assign]  # in the place of a method
     plant.away = False
     plant.restart()
     plant.run(100)
@@ -208,7 +208,7 @@ def test_sample_is_saved_once_and_alone() -> None:
                 saved.extend((record.key, len(record.data() or b"")) for record in output.records)
         return outputs
 
-    plant.bench.put = put  # type: ignore[method-assign]
+    plant.bench.put = put  # type: ignore[method-assign]  # in the place of a method
     plant.run(3_550)
     samples = [size for key, size in saved if key.startswith("sample/")]
     assert len(samples) == 355
@@ -323,6 +323,7 @@ def test_no_message_is_longer_than_the_limit(
         )
 
     plant = Plant(offered, answer=answer, report_buffer=evolve(MIDDLE, grouped=grouped))
+    # in the place of a method
     plant.take = lambda payload: plant.messages.append((plant.bench.wall, payload))  # type: ignore[method-assign]
     plant.ask(within(request("x", "spec", r_id, "other", step_s=10, back_s=60), 0, 60))
     plant.run(200)

@@ -210,7 +210,7 @@ def test_metadata_are_sent_again_and_again_when_asked_for_periodically() -> None
             sent.append(((plant.bench.wall - START).total_seconds(), payload.report_request_id))
         return plain(payload)
 
-    plant.reply = reply  # type: ignore[method-assign]
+    plant.reply = reply  # type: ignore[method-assign]  # in the place of a method
     plant.ask(metadata_request(back_s=3600))
     plant.run(2 * 3600 + 10)
     assert [(round(at / 3600), id_) for at, id_ in sent] == [(0, "meta"), (1, "meta"), (2, "meta")]
