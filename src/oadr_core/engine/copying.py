@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 import attrs
+
+from ..model.drafts import draft
+from ..wire._compile import Source
 
 _T = TypeVar("_T")
 
@@ -22,23 +24,32 @@ def evolve(value: _T, **changes: object) -> _T:
 
 
 def altered(value: _T, **changes: object) -> _T:
-    """The same for a class of three fields or more, without its checks and conversions; ``AttributeError`` for a field
+    """The same for a class without ``__weakref__``, without its checks and conversions; ``AttributeError`` for a field
     that it does not have.
-
-    States have some thirty fields, and each step makes a copy: this takes a third of the time.
     """
-    cls: Any = type(value)
-    read, writers = _plan(cls)
-    made: _T = object.__new__(cls)
-    for write, held in zip(writers, read(value), strict=True):
-        write(made, held)
+    made = copied(value)
     for name, held in changes.items():
         object.__setattr__(made, name, held)
     return made
 
 
+def copied(value: _T) -> _T:
+    """A copy that is the caller's own, who may write into it until somebody else sees it.
+
+    States have some thirty fields, and each step makes a copy: this takes a seventh of what ``evolve`` does.
+    """
+    made: _T = _copier(cast(Any, type(value)))(value)
+    return made
+
+
 @cache
-def _plan(cls: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Callable[[Any, Any], None], ...]]:
-    """How to read all slots of a class at once, and how to write each."""
-    names = [field.name for field in attrs.fields(cls)]
-    return attrgetter(*names), tuple(getattr(cls, name).__set__ for name in names)
+def _copier(cls: Any) -> Callable[[Any], Any]:
+    """The function that copies an object of a class, field by field."""
+    out = Source(f"copy_{cls.__name__}", "one")
+    out.add(1, f"made = {out.bind(draft(cls), 'Draft')}()")
+    for field in attrs.fields(cls):
+        out.add(1, f"made.{field.name} = one.{field.name}")
+    out.add(1, f"made.__class__ = {out.bind(cls, 'C')}")
+    out.add(1, "return made")
+    copy: Callable[[Any], Any] = out.function()
+    return copy

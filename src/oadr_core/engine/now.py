@@ -8,10 +8,13 @@ survived.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import attrs
 
 from ..errors import LocalError
+
+_Instant = TypeVar("_Instant", float, datetime)
 
 
 @attrs.frozen
@@ -38,3 +41,12 @@ class Now:
     def mono_at(self, wall: datetime) -> float:
         """When ``mono`` will be, if the wall clock does not jump, at the instant ``wall``."""
         return self.mono + (wall - self.wall).total_seconds()
+
+
+def earliest(*times: _Instant | None) -> _Instant | None:
+    """The first of some instants on one clock; ``None`` is never."""
+    first = None
+    for at in times:
+        if at is not None and (first is None or at < first):
+            first = at
+    return first

@@ -69,6 +69,12 @@ def next_wall(jobs: Iterable[Job]) -> datetime | None:
     return min((job.next_at for job in jobs if job.next_at is not None and job.asked is None), default=None)
 
 
+def set_back_before(jobs: Iterable[Job]) -> datetime | None:
+    """Before this instant the wall clock has been set back, as far as these can tell."""
+    waiting = ((job.next_at, job.every_s) for job in jobs if job.asked is None)
+    return max((at - timedelta(seconds=every_s) for at, every_s in waiting if at is not None), default=None)
+
+
 def next_mono(jobs: Iterable[Job]) -> float | None:
     """The earliest end of a question."""
     return min((job.deadline for job in jobs if job.deadline is not None), default=None)

@@ -16,6 +16,7 @@ import attrs
 from ..engine import AbandonExchange, ExchangeFailed, Failure, ReplyArrived, SendRequest, Trouble
 from ..engine.chance import spread
 from ..engine.copying import evolve
+from ..engine.now import earliest
 from ..engine.retry import POLICIES, back_off, failure_of_status
 from ..errors import RemoteError
 from ..model import (
@@ -46,11 +47,11 @@ from ..model import (
     UpdatedReport,
     UpdateReport,
 )
-from ..reporting.buffer import next_delivery
 from ..reporting.sampling import JITTER_MOST_S, JITTER_SHARE
 from ..wire import decode
 from . import decisions, events, opts, registration, reports, requests
-from .state import Flight, Outgoing, Phase, Turn
+from .outlook import Outlook, outlook
+from .state import Flight, Outgoing, Phase, Turn, VenState
 
 MOST_DRAINED: Final = 16
 """Polls in a row before the regular interval is kept again: a VTN that always has something must not be hammered."""
@@ -307,20 +308,21 @@ def _longest_delay(turn: Turn) -> float:
     return registered.poll_interval_s if registered else turn.config.poll_interval.total_seconds()
 
 
-def _sendable(turn: Turn) -> tuple[Outgoing, ...]:
-    if turn.state.phase is Phase.REGISTERED:
-        return tuple(turn.state.outbox.values())
+def _sendable(state: VenState) -> tuple[Outgoing, ...]:
+    if not state.outbox:
+        return ()
+    if state.phase is Phase.REGISTERED:
+        return tuple(state.outbox.values())
     allowed = registration.WHILE_UNREGISTERED
-    return tuple(entry for entry in turn.state.outbox.values() if isinstance(entry.payload, allowed))
+    return tuple([entry for entry in state.outbox.values() if isinstance(entry.payload, allowed)])
 
 
-def _poll_at(turn: Turn) -> float | None:
+def _poll_at(state: VenState, ahead: Outlook, mono: float) -> float | None:
     """When to poll next: at the regular time, or at once while the VTN has more and everything is answered (R500)."""
-    state = turn.state
     if state.phase is not Phase.REGISTERED or state.next_poll is None:
         return None
-    quiet = not state.outbox and not state.answers and decisions.next_mono(state.events.values()) is None
-    return turn.now.mono if 0 < state.drained < MOST_DRAINED and quiet else state.next_poll
+    more = 0 < state.drained < MOST_DRAINED and not state.outbox and not state.answers and ahead.decide_by is None
+    return mono if more else state.next_poll
 
 
 def send_next(turn: Turn) -> None:
@@ -331,33 +333,26 @@ def send_next(turn: Turn) -> None:
     state, mono = turn.state, turn.now.mono
     if state.flight is not None or (state.retry_at is not None and mono < state.retry_at):
         return
-    entry = next((entry for entry in _sendable(turn) if entry.not_before <= mono), None)
-    if entry is None:
-        poll_at = _poll_at(turn)
-        if poll_at is not None and poll_at <= mono:
-            _poll(turn)
+    for entry in _sendable(state):
+        if entry.not_before <= mono:
+            _send(turn, entry.service, entry.payload, entry.number)
             return
-        entry = _delivery(turn)
-    if entry is not None:
-        _send(turn, entry.service, entry.payload, entry.number)
+    ahead = outlook(turn)
+    poll_at, deliver_at = _poll_at(state, ahead, mono), _deliver_at(state, ahead)
+    if poll_at is not None and poll_at <= mono:
+        _poll(turn)
+    elif deliver_at is not None and deliver_at <= mono:
+        if state.delivery is None:
+            reports.deliver(turn)
+        if (delivery := turn.state.delivery) is not None:
+            _send(turn, delivery.service, delivery.payload, delivery.number)
 
 
-def _delivery(turn: Turn) -> Outgoing | None:
-    """The reports that are to be sent now."""
-    at = _deliver_at(turn)
-    if at is None or at > turn.now.mono:
-        return None
-    if turn.state.delivery is None:
-        reports.deliver(turn)
-    return turn.state.delivery
-
-
-def _deliver_at(turn: Turn) -> float | None:
+def _deliver_at(state: VenState, ahead: Outlook) -> float | None:
     """When (on mono) reports may be sent."""
-    state = turn.state
     if state.phase is not Phase.REGISTERED:
         return None
-    return state.delivery.not_before if state.delivery is not None else next_delivery(state.jobs.values())
+    return state.delivery.not_before if state.delivery is not None else ahead.deliver_at
 
 
 def _poll(turn: Turn) -> None:
@@ -365,15 +360,15 @@ def _poll(turn: Turn) -> None:
     assert registered is not None
     interval = registered.poll_interval_s
     share = min(JITTER_SHARE, JITTER_MOST_S / interval) if turn.config.jitter else 0.0
-    turn.set(next_poll=turn.now.mono + interval * spread(turn.key, share, "poll", turn.number()))
-    _send(turn, ServiceName.OADR_POLL, Poll(ven_id=registered.ven_id), None)
+    next_poll = turn.now.mono + interval * spread(turn.key, share, "poll", turn.number())
+    _send(turn, ServiceName.OADR_POLL, Poll(ven_id=registered.ven_id), None, next_poll=next_poll)
 
 
-def _send(turn: Turn, service: ServiceName, payload: Payload, number: int | None) -> None:
+def _send(turn: Turn, service: ServiceName, payload: Payload, number: int | None, **changes: object) -> None:
     timeout_s = turn.config.timeout.total_seconds()
     exchange = turn.number()
     flight = Flight(exchange=exchange, number=number, payload=payload, deadline=turn.now.mono + timeout_s)
-    turn.set(flight=flight, retry_at=None)
+    turn.set(flight=flight, retry_at=None, crossed=0, **changes)
     turn.tell(SendRequest(exchange=exchange, service=service, payload=payload, timeout_s=timeout_s))
 
 
@@ -386,15 +381,13 @@ def advance(turn: Turn) -> None:
         _failed(turn, flight, Failure.TIMEOUT, f"timed out: no reply within {turn.config.timeout.total_seconds():g} s")
 
 
-def next_mono(turn: Turn) -> float | None:
+def next_mono(state: VenState, ahead: Outlook, mono: float) -> float | None:
     """When :func:`advance` or :func:`send_next` will have something to do."""
-    state = turn.state
     if state.flight is not None:
         return state.flight.deadline
-    waiting = [entry.not_before for entry in _sendable(turn)]
-    waiting += [at for at in (_poll_at(turn), _deliver_at(turn)) if at is not None]
-    earliest = min(waiting, default=None)
-    return earliest if earliest is None or state.retry_at is None else max(earliest, state.retry_at)
+    waiting = [entry.not_before for entry in _sendable(state)]
+    at = earliest(_poll_at(state, ahead, mono), _deliver_at(state, ahead), *waiting)
+    return at if at is None or state.retry_at is None else max(at, state.retry_at)
 
 
 def name_of(payload: Payload) -> str:

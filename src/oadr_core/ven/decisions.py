@@ -11,6 +11,7 @@ from typing import Final
 
 from ..engine import Trouble
 from ..engine.copying import evolve
+from ..engine.now import earliest
 from ..errors import LocalError
 from ..model import (
     OK,
@@ -187,4 +188,4 @@ def on_answered(turn: Turn, entry: Outgoing, reply: Payload | None) -> None:
 
 def next_mono(known: Iterable[KnownEvent]) -> float | None:
     """The earliest deadline of an open question."""
-    return min((event.deadline for event in known if event.deadline is not None), default=None)
+    return earliest(*[event.deadline for event in known])

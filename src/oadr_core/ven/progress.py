@@ -12,6 +12,7 @@ from datetime import datetime
 import attrs
 
 from ..engine.copying import evolve
+from ..engine.now import earliest
 from ..engine.uris import normal
 from ..model import (
     EiEventSignal,
@@ -106,7 +107,7 @@ def _started(known: KnownEvent, signal: EiEventSignal, number: int) -> IntervalS
         number=number,
         value=_value(signal, number),
         at=at,
-        until=_earlier(until, known.stop_at),
+        until=earliest(until, known.stop_at),
     )
 
 
@@ -115,21 +116,10 @@ def _value(signal: EiEventSignal, number: int) -> float | PayloadResourceStatus:
     return payload.payload_base if isinstance(payload, SignalPayload) else float("nan")
 
 
-def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
-    return min((at for at in (one, other) if at is not None), default=None)
-
-
 def looked_at_again(known: KnownEvent) -> KnownEvent:
     """The event with a moment that holds no longer: something about it has changed."""
     held = known.moment
     return known if held is None else evolve(known, moment=attrs.evolve(held, until=held.since))
-
-
-def next_wall(events: Iterable[KnownEvent], wall: datetime) -> datetime | None:
-    """When :func:`advance` will have something to do; now, if nobody has looked yet, or the clock was set."""
-    held = [event.moment for event in events]
-    found = [wall if each is None or not each.holds(wall) else each.until for each in held]
-    return min((at for at in found if at is not None), default=None)
 
 
 def values(events: Iterable[KnownEvent], wall: datetime) -> tuple[Value, ...]:
@@ -153,7 +143,7 @@ def values(events: Iterable[KnownEvent], wall: datetime) -> tuple[Value, ...]:
                 signal_type=str(signal.signal_type),
                 value=_value(signal, number),
                 since=since,
-                until=_earlier(until, known.stop_at),
+                until=earliest(until, known.stop_at),
                 unit=signal.item_base,
                 priority=descriptor.priority or 0,
                 market_context=descriptor.market_context,

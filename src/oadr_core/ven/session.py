@@ -8,22 +8,21 @@ carries out the outputs in order, and comes back with :class:`~oadr_core.engine.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..engine import ExchangeFailed, Input, Now, Output, ReplyArrived, RequestArrived, SendReply, SendRequest, Tick
 from ..engine.chance import token
 from ..engine.copying import evolve
+from ..engine.now import earliest
 from ..engine.records import SaveState, changes, everything, opened, pack, restored
 from ..engine.values import ReportReceived
 from ..errors import LocalError
 from ..model import OptType, Payload
-from ..reporting import sampling
 from ..reporting.asking import AskReport, StopReports
 from ..reporting.readings import ProvideReport, Reading
 from ..wire import encode
-from . import conversation, decisions, opts, progress, pushed, registration, reports, requests, waking
+from . import conversation, decisions, opts, outlook, progress, pushed, registration, reports, requests, waking
 from .config import VenConfig
 from .messages import (
     CancelRegistration,
@@ -34,6 +33,7 @@ from .messages import (
     Register,
     WithdrawOpt,
 )
+from .outlook import Outlook
 from .progress import Value
 from .state import HEAD, Phase, Registration, Turn, VenState
 
@@ -126,6 +126,7 @@ class VenSession:
         self._signer = signer
         self._trust = trust
         self._state = self._saved = state
+        self._outlook: Outlook | None = None
 
     @classmethod
     def restore(
@@ -165,17 +166,17 @@ class VenSession:
         reducer = INPUTS.get(type(input))
         if reducer is None:
             raise LocalError(f"a VenSession does not take {type(input).__name__}")
-        turn = Turn(self._config, self._state, now, self._trust)
+        turn = Turn(self._config, self._state, now, self._trust, self._outlook)
         if not turn.state.awake:
             waking.wake(turn)
         conversation.advance(turn)
         reducer(turn, input)
         _advance(turn)
-        outputs = tuple(self._written(output, now) for output in turn.outputs)
+        outputs = tuple([self._written(output, now) for output in turn.outputs])
         records = changes(HEAD, self._saved, turn.state)
-        self._config = turn.config
+        self._config, self._outlook = turn.config, turn.outlook
         self._state = self._saved = turn.state
-        reports = tuple(one for one in outputs if isinstance(one, ReportReceived) and not one.repeated)
+        reports = tuple([one for one in outputs if isinstance(one, ReportReceived) and not one.repeated])
         return (SaveState(records=records, reports=reports), *outputs) if records or reports else outputs
 
     def next_timer(self, now: Now) -> float | None:
@@ -187,18 +188,12 @@ class VenSession:
         state = self._state
         if not state.awake and state.phase is not Phase.IDLE:
             return now.mono
-        found = [conversation.next_mono(Turn(self._config, state, now)), state.register_at]
-        walls: list[datetime | None] = []
-        if state.answers and state.registration:
-            found.append(state.gather_until)
-        if state.events:
-            found.append(decisions.next_mono(state.events.values()))
-            walls.append(progress.next_wall(state.events.values(), now.wall))
-        if state.jobs:
-            found.append(sampling.next_mono(state.jobs.values()))
-            walls.append(sampling.next_wall(state.jobs.values()))
-        found += [now.mono_at(wall) for wall in walls if wall is not None]
-        return min((at for at in found if at is not None), default=None)
+        ahead = self._outlook
+        if ahead is None or not ahead.is_about(state):
+            ahead = self._outlook = Outlook.of(state)
+        gathering = state.gather_until if state.answers and state.registration else None
+        sending = conversation.next_mono(state, ahead, now.mono)
+        return earliest(sending, ahead.next_look(now), state.register_at, gathering)
 
     def snapshot(self) -> bytes:
         """All that outlives the process, as one JSON document with a version and a digest; :meth:`restore` takes it.
@@ -274,7 +269,5 @@ def _advance(turn: Turn) -> None:
     register_at = turn.state.register_at
     if register_at is not None and turn.now.mono >= register_at:
         registration.begin(turn)
-    progress.advance(turn)
-    decisions.advance(turn)
-    reports.advance(turn)
+    outlook.advance(turn)
     conversation.send_next(turn)

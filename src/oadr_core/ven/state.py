@@ -16,7 +16,7 @@ import attrs
 
 from ..engine import Now, Output
 from ..engine.chance import token
-from ..engine.copying import altered
+from ..engine.copying import copied
 from ..engine.records import EMPTY, quiet, table, volatile
 from ..model import (
     CreateOpt,
@@ -36,7 +36,9 @@ from .timeline import Moment
 
 if TYPE_CHECKING:
     from ..security import Trust
+    from .outlook import Outlook
 
+_write = object.__setattr__
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 HEAD: Final = "ven"
@@ -173,7 +175,7 @@ class Identity:
     transport_address: str | None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class VenState:
     """The state of a session; see the modules that change it."""
 
@@ -213,7 +215,7 @@ class VenState:
     missed: bool = volatile(False)
     """A reply was lost, and with it perhaps an event: ask for all of them when the VTN is back (R500)."""
     crossed: int = volatile(0)
-    """The number of an oadrRequestEvent during which events were pushed: its reply may be the older of the two."""
+    """The number of the oadrRequestEvent under way if events were pushed meanwhile: its reply may be the older one."""
     losses: int = volatile(0)
     """How often in a row the VTN did not know this VEN, although it had registered it."""
     retry_at: float | None = volatile(None)
@@ -225,11 +227,22 @@ class Turn:
     """One step in the making: the state so far, and the outputs so far.
 
     The reducers change ``state`` and append to ``outputs``; if one of them raises, the session drops the turn.
-    ``pushed``: a request of the VTN is being answered in its own exchange, and ``reply`` is the answer.
+    ``pushed``: a request of the VTN is being answered in its own exchange, and ``reply`` is the answer. ``outlook`` is
+    what was noted of the events and reports, perhaps as they were before.
     """
 
-    def __init__(self, config: VenConfig, state: VenState, now: Now, trust: Trust | None = None) -> None:
+    __slots__ = ("_copied", "config", "now", "outlook", "outputs", "pushed", "reply", "state", "trust")
+
+    def __init__(
+        self,
+        config: VenConfig,
+        state: VenState,
+        now: Now,
+        trust: Trust | None = None,
+        outlook: Outlook | None = None,
+    ) -> None:
         self.trust = trust
+        self.outlook = outlook
         self.config = config
         self.state = state
         self.now = now
@@ -249,11 +262,10 @@ class Turn:
         write into it. A turn changes half a dozen fields, and copying each time is what a step would cost most.
         """
         if not self._copied:
-            self.state = altered(self.state, **changes)
+            self.state = copied(self.state)
             self._copied = True
-            return
         for name, value in changes.items():
-            object.__setattr__(self.state, name, value)  # slots: a name that is not a field raises
+            _write(self.state, name, value)  # slots: a name that is not a field raises
 
     def tell(self, *outputs: Output) -> None:
         """Add outputs."""

@@ -15,6 +15,7 @@ import attrs
 
 from ..engine import Notification, Now, Output, Trouble
 from ..engine.copying import evolve
+from ..engine.now import earliest
 from ..engine.records import EMPTY
 from ..errors import InvalidID, shown
 from ..model import (
@@ -252,14 +253,14 @@ class Reporter:
         if ven is not None and (ven.jobs or (before is not None and before.jobs)):
             served: Iterable[Job] = after.jobs.values() if after is not None else ()
             self._wall.put(ven.ven_id, sampling.next_wall(served))
-            self._mono.put(ven.ven_id, _earliest(sampling.next_mono(served), buffer.next_delivery(served)))
+            self._mono.put(ven.ven_id, earliest(sampling.next_mono(served), buffer.next_delivery(served)))
 
     def next_timer(self, now: Now) -> float | None:
         """When :meth:`advance` has something to do, on mono."""
         if self._asleep:
             return now.mono
         wall = self._wall.first()
-        return _earliest(self._mono.first(), None if wall is None else now.mono_at(wall))
+        return earliest(self._mono.first(), None if wall is None else now.mono_at(wall))
 
     def advance(self, turn: Turn, vens: Mapping[str, VenState], keep: Keep) -> None:
         """Time has passed: applications are asked, and what is complete is posted."""
@@ -305,7 +306,3 @@ class _Agenda(Generic[_T]):
             found.append(heappop(self._heap)[1])
             del self._times[found[-1]]
         return found
-
-
-def _earliest(*times: float | None) -> float | None:
-    return min((at for at in times if at is not None), default=None)

@@ -26,6 +26,7 @@ from ..engine import (
     Trouble,
 )
 from ..engine.copying import altered
+from ..engine.now import earliest
 from ..engine.records import Record, SaveState, everything, opened, pack, restored
 from ..engine.sharing import Shared
 from ..engine.values import ReportReceived
@@ -174,8 +175,7 @@ class VtnSession:
         be missed.
         """
         change = None if (at := self._book.next_change()) is None else now.mono_at(at)
-        timers = (change, self._pusher.next_timer(), self._reporter.next_timer(now))
-        return min((at for at in timers if at is not None), default=None)
+        return earliest(change, self._pusher.next_timer(), self._reporter.next_timer(now))
 
     @property
     def vens(self) -> Mapping[str, VenState]:

@@ -137,7 +137,7 @@ class OptSchedule:
     superseded: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class VenState:
     """A registered VEN. ``push_address`` is the base of the URLs of one that wants messages pushed (R51)."""
 

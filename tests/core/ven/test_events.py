@@ -241,6 +241,28 @@ def test_event_that_is_not_listed_any_more_is_cancelled(bench: Bench) -> None:
     assert list(bench.session.state.events) == ["b"]
 
 
+@pytest.mark.rule("R61")
+@pytest.mark.rule("R65")
+@pytest.mark.parametrize("first", ["cancelled", "missing"])
+def test_event_that_was_told_as_cancelled_runs_out_and_nobody_is_told_or_asked_again(bench: Bench, first: str) -> None:
+    active = {"start": START - timedelta(minutes=30), "startafter": Duration(seconds=1200)}
+    bench.answer(distribute(event(**active)))
+    bench.put(decide())
+    again(bench, *[event(modification=1, status=CANCELLED, **active)] if first == "cancelled" else [])
+    assert bench.session.state.events["ev-1"].stop_at > bench.wall
+    asked = len(bench.heard(DecisionNeeded))
+    until = bench.wall + timedelta(minutes=30)  # longer than a question stays open, and than the event may go on
+    while bench.wall < until:
+        bench.wait(1)
+        if not bench.idle:
+            bench.expect(Poll)
+            bench.answer(distribute())
+    assert [told.implied for told in bench.heard(EventCancelled)] == [first == "missing"]
+    assert len(bench.heard(DecisionNeeded)) == asked
+    assert not bench.heard(Trouble)
+    assert not bench.session.state.events
+
+
 def test_event_that_is_over_goes_without_a_word(bench: Bench) -> None:
     bench.answer(distribute(event(start=START - timedelta(hours=3))))
     bench.put(decide())

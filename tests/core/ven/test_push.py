@@ -207,6 +207,18 @@ def test_reply_that_crosses_with_a_push_cancels_nothing_and_is_asked_for_again(b
 
 
 @pytest.mark.rule("R61")
+def test_reply_to_a_request_that_was_sent_again_after_the_push_is_the_later_one(bench: Bench) -> None:
+    bench.put(PollNow())
+    bench.expect(RequestEvent)
+    push(bench, distribute(event("e1"), event("e2")), "EiEvent")
+    bench.fail()
+    bench.wait(10)
+    bench.expect(RequestEvent)
+    bench.answer(distribute(event("e1")))
+    assert [note.implied for note in bench.heard(EventCancelled)] == [True]
+
+
+@pytest.mark.rule("R61")
 @pytest.mark.rule("R115")
 def test_push_that_was_overtaken_cancels_nothing(bench: Bench) -> None:
     def created(at: int, *ids: str) -> DistributeEvent:

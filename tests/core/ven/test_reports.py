@@ -285,6 +285,14 @@ def test_cancelled_report_ends_perhaps_with_a_last_one(bench: Bench, follow: boo
 
 
 @pytest.mark.rule("R336")
+def test_report_that_is_cancelled_twice_in_one_message_is_cancelled(bench: Bench) -> None:
+    ask(bench, request())
+    bench.answer(CancelReport(request_id="c1", report_request_id=("req-1", "req-1")))
+    answer = bench.expect(CanceledReport)
+    assert (answer.ei_response.response_code, answer.oadr_pending_reports) == ("200", ())
+
+
+@pytest.mark.rule("R336")
 def test_cancelling_an_unknown_report_is_an_error(bench: Bench) -> None:
     ask(bench, request())
     bench.answer(CancelReport(request_id="c1", report_request_id=("nobody",)))
