@@ -2,12 +2,14 @@
 
 Times are CPU time of one core, of everything together: both sessions, the bytes on both sides, the device, the network,
 and the judging of every step. Worlds of all sizes are alive at the same time and run in turns, each for about the same
-number of exchanges, so that a noisy moment hits all alike. Memory is the peak of a process of its own that does nothing
+number of exchanges, so that a noisy moment hits all alike; the garbage collector leaves out what was there before the
+first turn, lest one world pay for looking at the others. Memory is the peak of a process of its own that does nothing
 but simulate.
 """
 
 from __future__ import annotations
 
+import gc
 import platform
 import sys
 from collections.abc import Iterator
@@ -42,9 +44,14 @@ def measure(effort: Effort = FULL) -> dict[str, Any]:
         "typed, 20,000 VENs": _turns(MANY, typed=True),
     }
     samples: dict[str, list[float]] = {name: [] for name in worlds}
+    for turns in worlds.values():
+        next(turns)  # warms up
+    gc.collect()
+    gc.freeze()
     for _ in range(rounds):
         for name, turns in worlds.items():
             samples[name].append(next(turns))
+    gc.unfreeze()
     medians = {name: median(found) for name, found in samples.items()}
     with get_context("spawn").Pool(1) as pool:
         memory = pool.apply(_memory)

@@ -28,10 +28,12 @@ class Now:
     wall: datetime
 
     def __attrs_post_init__(self) -> None:
-        if self.wall.tzinfo is None:
+        zone = self.wall.tzinfo
+        if zone is UTC:
+            return
+        if zone is None:
             raise LocalError(f"a datetime with a time zone is expected, not {self.wall!r}", path="Now/wall")
-        if self.wall.tzinfo is not UTC:
-            object.__setattr__(self, "wall", self.wall.astimezone(UTC))
+        object.__setattr__(self, "wall", self.wall.astimezone(UTC))
 
     @property
     def seconds(self) -> datetime:

@@ -23,13 +23,14 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from hashlib import blake2b
-from operator import attrgetter, is_
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, cast
 
 import attrs
 
 from ..errors import LocalError, shown
+from .copying import sharing
 from .exchange import Output
 from .values import ReportReceived
 
@@ -75,7 +76,8 @@ class Plan:
     volatile: tuple[str, ...]
     durable_of: Callable[[object], tuple[object, ...]]
     """The values of the durable fields, all at once: each step asks for them."""
-    tables_of: Callable[[object], tuple[object, ...]]
+    untouched: Callable[[object, object], bool]
+    """True if these fields, and the tables, are the very same objects in both."""
 
 
 def plan(cls: type) -> Plan:
@@ -94,7 +96,7 @@ def _plan(cls: type) -> Plan:
         tables=tables,
         volatile=tuple(name for name, mark in marked if mark == _VOLATILE),
         durable_of=_getter(durable),
-        tables_of=_getter(tuple(name for name, _ in tables)),
+        untouched=sharing(cls, (*durable, *(name for name, _ in tables))),
     )
 
 
@@ -139,10 +141,12 @@ def changes(name: str, before: object, after: object) -> tuple[Record, ...]:
     What is the very same object is not looked at, so a step that changes little costs little.
     """
     marks = plan(type(after))
+    if marks.untouched(before, after):
+        return ()
     head = marks.durable_of(before) != marks.durable_of(after)
     found: list[Record] = []
-    if not all(map(is_, marks.tables_of(before), marks.tables_of(after))):
-        found += (record for field, prefix in marks.tables for record in _table(before, after, field, prefix))
+    for field, prefix in marks.tables:
+        found += _table(before, after, field, prefix)
     if head or (found and any(_differ(before, after, field) for field in marks.quiet)):
         found.insert(0, Record(key=name, state=after))
     return tuple(found)

@@ -172,7 +172,8 @@ class VenSession:
         conversation.advance(turn)
         reducer(turn, input)
         _advance(turn)
-        outputs = tuple([self._written(output, now) for output in turn.outputs])
+        written = [self._written(output, now) for output in turn.outputs] if self._wire else turn.outputs
+        outputs = tuple(written)
         records = changes(HEAD, self._saved, turn.state)
         self._config, self._outlook = turn.config, turn.outlook
         self._state = self._saved = turn.state
@@ -249,7 +250,7 @@ class VenSession:
         return progress.foremost(self.values_now(now), signal_name, market_context)
 
     def _written(self, output: Output, now: Now) -> Output:
-        if not self._wire or not isinstance(output, (SendRequest, SendReply)) or output.payload is None:
+        if not isinstance(output, (SendRequest, SendReply)) or output.payload is None:
             return output
         return evolve(output, data=self._bytes(output.payload, output.exchange, now))
 

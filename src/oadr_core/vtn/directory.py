@@ -22,14 +22,11 @@ class Directory:
 
     def __init__(self, config: VtnConfig) -> None:
         self._vens: dict[str, VenState] = {}
+        self.vens: Final[Mapping[str, VenState]] = MappingProxyType(self._vens)
+        """The registered VENs by venID, a read-only view."""
         self._by_name: dict[str, str] = {}
         self._by_fingerprint: dict[str, str] = {}
         self._admitted_ids = frozenset(one.ven_id for one in config.admitted or () if one.ven_id)
-
-    @property
-    def vens(self) -> Mapping[str, VenState]:
-        """The registered VENs by venID, a read-only view."""
-        return MappingProxyType(self._vens)
 
     def __contains__(self, ven_id: object) -> bool:
         """True for a registered VEN, and for one that may register under this venID."""

@@ -113,6 +113,11 @@ class Pusher:
         for ven_id in self._members if ven_ids is None else (one for one in ven_ids if one in self._members):
             self._wake(ven_id)
 
+    @property
+    def has_waiting(self) -> bool:
+        """True if there may be something for :meth:`send`."""
+        return bool(self._waiting)
+
     def next_timer(self) -> float | None:
         """When :meth:`tick` has something to do, on mono."""
         while self._timers and self._armed.get(self._timers[0][1]) != self._timers[0][0]:

@@ -155,10 +155,12 @@ class VtnSession:
         if work is None:
             raise LocalError(f"no input of a VTN: {type(input).__name__}")
         outputs = work(self, input, now)
-        turn = self._turn(now)
-        pushed = self._pusher.send(turn, self._written, self._keep)
+        if self._pusher.has_waiting:
+            turn = self._turn(now)
+            pushed = self._pusher.send(turn, self._written, self._keep)
+            outputs = (*outputs, *pushed, *turn.notes)
         self._step += 1
-        return (*self._save(), *outputs, *pushed, *turn.notes)
+        return (*self._save(), *outputs)
 
     def snapshot(self) -> bytes:
         """The whole durable state as one document, for :meth:`restore`."""

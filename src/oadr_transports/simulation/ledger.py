@@ -1,21 +1,16 @@
 """What each VEN and the VTN have seen and done, and whether that is as it must be.
 
-It stands alone as the judge: it looks at nothing but what goes in and comes out at the ends, at the public state of the
-sessions, and at its own arithmetic of events, and it raises :class:`.Broken` where something does not hold. What a
-process has not committed has not happened.
+It stands alone as the judge of events and polls (that of reports is :mod:`.samples`): it looks at nothing but what goes
+in and comes out at the ends, at the public state of the sessions, and at its own arithmetic of events, and it raises
+:class:`.Broken` where something does not hold. What a process has not committed has not happened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
-from itertools import accumulate
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
-from oadr_core.model import EiEvent, EventStatus, OptType, SignalPayload
+from oadr_core.model import EventStatus, OptType
 from oadr_core.ven import (
     Decide,
     DecisionNeeded,
@@ -25,128 +20,24 @@ from oadr_core.ven import (
     EventStatusChanged,
     IntervalStarted,
     MakeOpt,
-    ProvideReport,
-    ReportCancelled,
-    ReportDelivered,
-    ReportDue,
-    ReportsLost,
 )
 from oadr_core.ven import Stage as VenStage
 from oadr_core.vtn import EventEntry, OptReceived, Stage
 
+from .diary import SECOND, Diary, Question, Window, spans
 from .invariants import Broken, Invariant
-from .scenario import START
+from .samples import Samples
 
 if TYPE_CHECKING:
-    from oadr_core.vtn import ReportReceived, VtnSession
+    from oadr_core.vtn import VtnSession
 
-    from .ends import VenEnd
+    from .ven_end import VenEnd
     from .world import World
 
 SLACK_S: Final = 2.0
 """How late a VEN may begin or stop that nothing has kept from it."""
-LATEST: Final = 1_000
-"""Samples of one VEN that are remembered after they were received: a repetition comes much sooner."""
 FEWEST_POLLS: Final = 8
 """Regular polls in a row, from which on they must be spread."""
-_SECOND: Final = timedelta(seconds=1)
-
-
-@attrs.frozen
-class Window:
-    """When a version of an event lasts: our own arithmetic. ``begins`` are the starts of its intervals."""
-
-    published_s: float
-    always: bool
-    begins: tuple[datetime, ...]
-    end: datetime
-    start_after_s: float
-
-    @classmethod
-    def of(cls, entry: EventEntry, published_s: float) -> Window:
-        event: EiEvent = entry.event
-        period = event.ei_active_period.properties
-        lengths = [
-            interval.duration.seconds if interval.duration else 0
-            for interval in event.ei_event_signals.ei_event_signal[0].intervals
-        ]
-        tolerance = period.tolerance.startafter if period.tolerance else None
-        begins = (period.dtstart + _SECOND * passed for passed in accumulate(lengths[:-1], initial=0))
-        return cls(
-            published_s,
-            entry.always,
-            tuple(begins),
-            period.dtstart + _SECOND * sum(lengths),
-            float(tolerance.seconds) if tolerance else 0.0,
-        )
-
-
-def _free_since(ven: VenEnd, question: Question | None) -> float:
-    """Since when nothing has kept a VEN from acting, in seconds since the beginning."""
-    return max(ven.moved_s, -inf if question is None else question.decided_s)
-
-
-def _spans(entry: EventEntry) -> Iterator[tuple[float, float, int]]:
-    """When the intervals of an event hold, in seconds since the beginning, and their levels."""
-    start = (entry.event.ei_active_period.properties.dtstart - START) / _SECOND
-    for interval in entry.event.ei_event_signals.ei_event_signal[0].intervals:
-        end = start + (interval.duration.seconds if interval.duration else 0)
-        payload = interval.stream_payload_base[0]
-        level = payload.payload_base if isinstance(payload, SignalPayload) else 0
-        yield start, end, int(level) if isinstance(level, float) else 0
-        start = end
-
-
-@attrs.define
-class Question:
-    """What an application was asked last about an event, and what it has said (``None``: nothing yet)."""
-
-    version: int
-    opt: OptType | None = None
-    default: OptType = OptType.OPT_OUT
-    failed: bool = False
-    decided_s: float = -inf
-    attempts: int = 1
-
-    @property
-    def stated(self) -> OptType:
-        """What the VTN is to know."""
-        return self.opt or self.default
-
-
-class Diary:
-    """What is known of one VEN. Times of samples are in seconds since 1970.
-
-    ``samples`` are those that were taken, and ``received`` what of them has arrived: its value, ``None`` once the VEN
-    knows it.
-    """
-
-    __slots__ = (
-        "acts",
-        "cancelled",
-        "events",
-        "gaps",
-        "known",
-        "offsets",
-        "polls",
-        "received",
-        "samples",
-        "slots",
-        "told",
-    )
-
-    def __init__(self) -> None:
-        self.events: dict[str, Question] = {}
-        self.known: dict[str, int] = {}
-        self.acts: dict[str, IntervalStarted] = {}
-        self.cancelled: dict[str, datetime] = {}
-        self.told: dict[str, tuple[int, int]] = {}
-        self.offsets: dict[str, tuple[float, float]] = {}
-        self.slots: dict[str, datetime] = {}
-        self.samples: dict[tuple[str, float], tuple[float, float]] = {}
-        self.received: dict[tuple[str, float], float | None] = {}
-        self.polls = 0
-        self.gaps = (inf, -inf)
 
 
 class Ledger:
@@ -160,6 +51,7 @@ class Ledger:
         self._spans: dict[str, list[tuple[float, float, int]]] = {}
         self._opts: dict[tuple[str, str], tuple[int, OptType]] = {}
         self.diaries: dict[int, Diary] = {}
+        self.samples = Samples(world, self.diaries)
 
     # --- questions and answers --------------------------------------------------------------------------------------
 
@@ -222,12 +114,12 @@ class Ledger:
         self._versions[key] = Window.of(entry, self._now_s)
         if entry.cancelled:
             self._cancelled[entry.event_id] = entry.modification_number
-            spans = self._spans.get(entry.event_id, [])
+            known = self._spans.get(entry.event_id, [])
             self._spans[entry.event_id] = [
-                (start, min(end, self._now_s), level) for start, end, level in spans if start < self._now_s
+                (start, min(end, self._now_s), level) for start, end, level in known if start < self._now_s
             ]
         else:
-            self._spans[entry.event_id] = list(_spans(entry))
+            self._spans[entry.event_id] = list(spans(entry))
         for ven in self._world.vens.values():
             if ven.ven_id and entry.is_for(ven.ven_id):
                 self._look_later(ven, *key)
@@ -261,7 +153,7 @@ class Ledger:
         window, vtn = self._versions.get((event_id, version)), self._world.vtn
         if window is None or vtn.moved_s > self._now_s - self._scenario.patience_s:
             return window is not None
-        return vtn.wall >= window.end + _SECOND * window.start_after_s
+        return vtn.wall >= window.end + SECOND * window.start_after_s
 
     def opted(self, note: OptReceived) -> None:
         """The VTN has an answer."""
@@ -350,7 +242,7 @@ class Ledger:
     @property
     def asked_for(self) -> tuple[tuple[float, float, int], ...]:
         """From when to when, in seconds since the beginning, which level was asked for, by whatever event."""
-        return tuple(span for spans in self._spans.values() for span in spans)
+        return tuple(span for known in self._spans.values() for span in known)
 
     # --- acting -----------------------------------------------------------------------------------------------------
 
@@ -366,7 +258,7 @@ class Ledger:
         def broken(text: str) -> Broken:
             return Broken(Invariant.IN_TIME, f"{what}: {text}", ven.index)
 
-        offset_s = (note.at - window.begins[note.number]) / _SECOND
+        offset_s = (note.at - window.begins[note.number]) / SECOND
         if not 0 <= offset_s <= window.start_after_s:
             raise broken(f"{offset_s:+.0f} s from its start, with {window.start_after_s:.0f} s of tolerance")
         known = diary.offsets.get(event_id)
@@ -377,18 +269,18 @@ class Ledger:
             raise broken(f"its time is {note.at:%H:%M:%S} to {note.until:%H:%M:%S}")
         if self._cancelled.get(event_id) == version:
             # R65: it stops at a random time within startafter; R36: who opts out of a cancellation cannot stop
-            stops = diary.cancelled.get(event_id, wall) + _SECOND * window.start_after_s
+            stops = diary.cancelled.get(event_id, wall) + SECOND * window.start_after_s
             if wall > stops and (question is None or question.stated is not OptType.OPT_OUT):
                 raise broken(f"it was to stop until {stops:%H:%M:%S}")
         elif question is None or question.version != version or question.stated is not OptType.OPT_IN:
             raise broken("its application has not opted in")
-        late_s = min((wall - note.at) / _SECOND, self._now_s - _free_since(ven, question))
+        late_s = min((wall - note.at) / SECOND, self._now_s - _free_since(ven, question))
         if late_s > SLACK_S:
             raise broken(f"{late_s:.0f} s late")
         diary.acts[event_id] = note
         diary.told[event_id] = version, note.number
         if note.until is not None:
-            stops_s = self._now_s + (note.until - wall) / _SECOND + SLACK_S
+            stops_s = self._now_s + (note.until - wall) / SECOND + SLACK_S
             self._world.agenda.put(stops_s, self._must_stop, (ven, event_id, note))
 
     def status(self, ven: VenEnd, note: EventStatusChanged) -> None:
@@ -404,7 +296,7 @@ class Ledger:
         """A VEN has opted in: it must act at the start."""
         window = self._versions.get((event_id, version))
         if window is not None:
-            wait_s = max((window.begins[0] - ven.wall) / _SECOND + window.start_after_s, 0.0)
+            wait_s = max((window.begins[0] - ven.wall) / SECOND + window.start_after_s, 0.0)
             self._world.agenda.put(
                 self._now_s + wait_s + SLACK_S, self._must_act, (ven, event_id, version, self._now_s)
             )
@@ -432,94 +324,13 @@ class Ledger:
         ven, event_id, note = about
         if self.diaries[ven.index].acts.get(event_id) is not note or note.until is None:
             return
-        over_s = (ven.wall - note.until) / _SECOND
+        over_s = (ven.wall - note.until) / SECOND
         free_s = min(over_s, self._now_s - ven.moved_s)
         if free_s < SLACK_S:  # a clock was set
             self._world.agenda.put(self._now_s + SLACK_S - free_s + 1e-3, self._must_stop, about)
             return
         text = f"{ven.name} goes on with interval {note.number} of {event_id} after {note.until:%H:%M:%S}"
         raise Broken(Invariant.IN_TIME, text, ven.index)
-
-    # --- reports ----------------------------------------------------------------------------------------------------
-
-    def due(self, ven: VenEnd, note: ReportDue) -> None:
-        """A VEN's meter is asked: at each round time once."""
-        slots = self.diaries[ven.index].slots
-        before = slots.get(note.report_request_id)
-        slots[note.report_request_id] = note.at
-        if before is None or ven.moved_s > self._now_s - self._scenario.sample_s:
-            return
-        if note.at - before != note.interval:
-            text = f"{ven.name} is asked for the sample of {note.at:%H:%M:%S} after that of {before:%H:%M:%S}"
-            raise Broken(Invariant.SAMPLES, text, ven.index)
-
-    def took(self, ven: VenEnd, command: ProvideReport) -> None:
-        """A VEN has taken a sample, and has saved it."""
-        self._world.measures.produced += len(command.readings)
-        diary = self.diaries[ven.index]
-        at = command.at.timestamp()
-        for reading in command.readings:
-            assert isinstance(reading.value, float)
-            diary.samples[command.report_request_id, at] = reading.value, self._now_s
-
-    def received(self, reports: Iterable[ReportReceived]) -> None:
-        """The VTN has committed values."""
-        for report in reports:
-            self._receive(report)
-
-    def _receive(self, report: ReportReceived) -> None:
-        measures, values = self._world.measures, report.values
-        ven = self._world.by_id(report.ven_id)
-        diary = self.diaries[ven.index]
-        for value in values:
-            if value.data_quality is not None:
-                measures.placeholders += 1
-                continue
-            key = report.report_request_id, value.dtstart.timestamp()
-            what = f"the sample of {ven.name} of {value.dtstart:%H:%M:%S}"
-            taken = diary.samples.pop(key, None)
-            known = diary.received.get(key)
-            if taken is not None:
-                if report.repeated:
-                    raise Broken(Invariant.SAMPLES, f"{what} is received, and told to be a repetition", ven.index)
-                wanted = taken[0]
-                measures.received += 1
-                diary.received[key] = wanted
-            elif known is None:
-                text = f"{what} is received twice" if key in diary.received else f"{what} was never taken"
-                raise Broken(Invariant.SAMPLES, text, ven.index)
-            else:  # the VEN does not know yet that it has arrived
-                wanted = known
-                measures.repeated += 1
-            if wanted != value.value:
-                raise Broken(Invariant.SAMPLES, f"{what} was {wanted}, and {value.value} is received", ven.index)
-        while len(diary.received) > LATEST:
-            del diary.received[next(iter(diary.received))]
-
-    def delivered(self, ven: VenEnd, note: ReportDelivered) -> None:
-        """A VEN knows, and has saved, that the VTN has its samples: from now on it never sends them again."""
-        received, report = self.diaries[ven.index].received, note.report
-        for interval in report.intervals or ():
-            at = interval.dtstart or report.dtstart
-            key = report.report_request_id, at.timestamp() if at is not None else 0.0
-            if key in received:
-                received[key] = None
-
-    def cancelled(self, ven: VenEnd, note: ReportCancelled) -> None:
-        """Nobody wants a report any more, and the VEN says how much of it is dropped."""
-        samples = self.diaries[ven.index].samples
-        gone = [key for key in samples if key[0] == note.report_request_id]
-        for key in gone[-note.dropped :] if note.dropped else ():
-            del samples[key]
-            self._world.measures.lost += 1
-
-    def lost(self, ven: VenEnd, note: ReportsLost) -> None:
-        """A VEN's buffer is full, and it says what it has dropped."""
-        diary = self.diaries[ven.index]
-        for key in [key for key in diary.samples if key[0] == note.report_request_id]:
-            if note.since.timestamp() <= key[1] <= note.until.timestamp():
-                del diary.samples[key]
-                self._world.measures.lost += 1
 
     # --- polls ------------------------------------------------------------------------------------------------------
 
@@ -555,7 +366,7 @@ class Ledger:
             for entry in live:
                 if entry.is_for(ven.ven_id) and self._settled(entry):
                     self.agree(ven, entry)
-            self._check_samples(ven)
+            self.samples.check(ven)
             self._check_spread(ven)
         if len(vtn.session.vens) != len(self._world.vens):
             text = f"{len(vtn.session.vens)} registrations of {len(self._world.vens)} VENs"
@@ -567,19 +378,6 @@ class Ledger:
             < self._now_s - self._scenario.patience_s
         )
 
-    def _check_samples(self, ven: VenEnd) -> None:
-        """What has had the time to arrive must have arrived; the rest waits at the VEN."""
-        diary, scenario = self.diaries[ven.index], self._scenario
-        old_s = self._now_s - 1.2 * scenario.report_s - scenario.patience_s
-        self._world.measures.waiting += len(diary.samples)
-        for (_, at), (_, taken_s) in diary.samples.items():
-            if taken_s < old_s:
-                when = datetime.fromtimestamp(at, ven.wall.tzinfo)
-                text = (
-                    f"the sample of {ven.name} of {when:%H:%M:%S} was never received, and nobody says that it is lost"
-                )
-                raise Broken(Invariant.SAMPLES, text, ven.index)
-
     def _check_spread(self, ven: VenEnd) -> None:
         diary = self.diaries[ven.index]
         least, most = diary.gaps
@@ -590,3 +388,8 @@ class Ledger:
     @property
     def _now_s(self) -> float:
         return self._world.agenda.now_s
+
+
+def _free_since(ven: VenEnd, question: Question | None) -> float:
+    """Since when nothing has kept a VEN from acting, in seconds since the beginning."""
+    return max(ven.moved_s, -inf if question is None else question.decided_s)

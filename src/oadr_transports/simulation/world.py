@@ -18,14 +18,17 @@ from oadr_core.vtn import IdentityPolicy, PushPolicy, VtnConfig, VtnLimits
 
 from .agenda import Agenda
 from .device import offer, profile
-from .ends import End, VenEnd, VtnEnd
+from .diary import Diary
+from .end import End
 from .faults import REFUSED_S, VTN, Fate, Fault, Kind, Weather
 from .invariants import Broken
-from .ledger import Diary, Ledger
+from .ledger import Ledger
 from .measures import LOAD_STEP_S, Measures
 from .operator import Operator
 from .scenario import Script
 from .transcript import Transcript
+from .ven_end import VenEnd
+from .vtn_end import VtnEnd
 
 SLICES: Final = 200
 """How often progress is told."""
