@@ -60,6 +60,21 @@ def test_a_picture_in_another_form_is_refused_before_the_run(capsys: pytest.Capt
     assert ".svg, .png, .pdf" in capsys.readouterr().err
 
 
+def test_a_picture_for_which_there_is_no_place_is_refused_before_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*SMALL, "--plot", str(tmp_path / "nowhere" / "fleet.svg")]) == 2
+    said = capsys.readouterr()
+    assert "cannot be written" in said.err
+    assert not said.out
+
+
+@pytest.mark.parametrize("option", ["--hours", "--loss", "--events", "--delay"])
+def test_what_is_no_number_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["simulate", option, "nan"]) == 2
+    assert "nan is no number" in capsys.readouterr().err
+
+
 def test_a_failure_is_told_with_the_shortest_history(tmp_path: Path) -> None:
     """A VTN that never distributes again what was lost."""
     source, folder = tmp_path / "src", tmp_path / "history"

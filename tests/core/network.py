@@ -12,9 +12,10 @@ from oadr_core.model import OptType
 from oadr_transports.simulation import Fault, Kind, Rates, Scenario, Script, World
 from oadr_transports.simulation.agenda import Agenda
 from oadr_transports.simulation.device import Device, Mind
-from oadr_transports.simulation.ends import VenEnd, VtnEnd
 from oadr_transports.simulation.faults import VTN, Weather
 from oadr_transports.simulation.transcript import Transcript
+from oadr_transports.simulation.ven_end import VenEnd
+from oadr_transports.simulation.vtn_end import VtnEnd
 
 GOOD: Final = Rates()
 _N = TypeVar("_N", bound=Notification)

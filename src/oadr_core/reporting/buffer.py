@@ -14,6 +14,8 @@ from typing import Final
 
 import attrs
 
+from ..engine.copying import altered
+from ..engine.now import earliest
 from ..model import DataQuality, GBPayload, Report
 from .jobs import (
     Desk,
@@ -154,7 +156,7 @@ class _Group:
 
 def next_delivery(jobs: Iterable[Job]) -> float | None:
     """When (on mono) a report will be complete and may be sent."""
-    return min((job.deliver_at for job in jobs if job.deliver_at is not None), default=None)
+    return earliest(*[job.deliver_at for job in jobs])
 
 
 def next_batch(desk: Desk) -> Batch | None:
@@ -168,7 +170,7 @@ def next_batch(desk: Desk) -> Batch | None:
         if found:
             queues.append(_groups(job, found, desk.buffer))
         elif waiting or job.next_at is not None:
-            put_job(desk, attrs.evolve(job, deliver_at=None))
+            put_job(desk, altered(job, deliver_at=None))
         else:
             drop_job(desk, job.id)
     return _filled(desk, merge(*queues, key=lambda group: group.at)) if queues else None
@@ -276,7 +278,7 @@ def settle(desk: Desk, sent: Samples, lost: Loss | None = None) -> None:
             tell_lost(desk, job, samples, lost)
         done = max(sample.until(job) for sample in samples)
         if job.done is None or done > job.done:
-            put_job(desk, attrs.evolve(job, done=done))
+            put_job(desk, altered(job, done=done))
         if job.next_at is None and not any(one.report_request_id == job_id for one in desk.samples.values()):
             drop_job(desk, job_id)
 

@@ -49,7 +49,7 @@ ONCE: Final = frozenset({Kind.ONE_SHOT, Kind.HISTORY})
 """Kinds with one question and one report."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Job:
     """A report request that is being served.
 

@@ -19,6 +19,8 @@ import attrs
 
 from ..engine import Trouble
 from ..engine.chance import fraction
+from ..engine.copying import altered
+from ..engine.now import earliest
 from ..model import DataQuality
 from .buffer import make_room, parts
 from .jobs import (
@@ -66,7 +68,7 @@ def advance(desk: Desk) -> None:
 
 def next_wall(jobs: Iterable[Job]) -> datetime | None:
     """The earliest instant to ask about."""
-    return min((job.next_at for job in jobs if job.next_at is not None and job.asked is None), default=None)
+    return earliest(*[job.next_at for job in jobs if job.asked is None])
 
 
 def set_back_before(jobs: Iterable[Job]) -> datetime | None:
@@ -77,7 +79,7 @@ def set_back_before(jobs: Iterable[Job]) -> datetime | None:
 
 def next_mono(jobs: Iterable[Job]) -> float | None:
     """The earliest end of a question."""
-    return min((job.deadline for job in jobs if job.deadline is not None), default=None)
+    return earliest(*[job.deadline for job in jobs])
 
 
 def wake(desk: Desk) -> None:
@@ -91,7 +93,7 @@ def wake(desk: Desk) -> None:
         reached = max([*known, *([job.done] if job.done else [])], default=None)
         job = _resumed(desk, job, reached)
         if any(is_complete(job, sample) for sample in samples.values()):
-            job = attrs.evolve(job, deliver_at=desk.now.mono)
+            job = altered(job, deliver_at=desk.now.mono)
         put_job(desk, job)
         if job.next_at is None and not samples:
             drop_job(desk, job.id)
@@ -101,13 +103,13 @@ def _resumed(desk: Desk, job: Job, reached: datetime | None) -> Job:
     if job.cancelled:
         return job
     if job.over and job.kind not in ONCE and reached is None:  # the last report was wanted, and nobody had answered
-        return attrs.evolve(job, next_at=desk.now.seconds)
+        return altered(job, next_at=desk.now.seconds)
     if reached is None:
-        return attrs.evolve(job, next_at=job.opening, reached=job.begin if job.is_whole else None)
+        return altered(job, next_at=job.opening, reached=job.begin if job.is_whole else None)
     following = job.following(reached)
     if following is not None and job.kind is Kind.ON_CHANGE and job.period(following) == job.period(desk.now.wall):
         following = max(following, job.on_grid(desk.now.wall))  # when nothing changes there is nothing to remember
-    return attrs.evolve(job, next_at=following, reached=reached)
+    return altered(job, next_at=following, reached=reached)
 
 
 # --- questions ------------------------------------------------------------------------------------------------------
@@ -125,7 +127,7 @@ def _due(desk: Desk, job: Job, at: datetime) -> None:
     since = at if not job.is_whole or job.reached is None else _not_too_long(desk, job, job.reached, at)
     seconds = LONGEST_ANSWER_S if job.is_whole else min(max(job.step_s, 1.0), LONGEST_ANSWER_S)
     deadline = desk.now.mono + seconds
-    put_job(desk, attrs.evolve(job, next_at=at, asked=at, deadline=deadline))
+    put_job(desk, altered(job, next_at=at, asked=at, deadline=deadline))
     desk.tell(
         ReportDue(
             report_request_id=job.id,
@@ -144,7 +146,7 @@ def _latest(desk: Desk, job: Job, at: datetime) -> datetime | None:
     """The instant to ask about, which is the latest that has come; those before it have been missed."""
     every, wall = timedelta(seconds=job.every_s), desk.now.wall
     if job.beyond is not None and job.gap is not None and wall >= job.gap[1]:
-        put_job(desk, attrs.evolve(job, next_at=job.beyond, beyond=None, gap=None))
+        put_job(desk, altered(job, next_at=job.beyond, beyond=None, gap=None))
         return job.beyond if wall >= job.beyond else None
     late = (wall - at) // every
     if not late:
@@ -174,7 +176,7 @@ def _miss(desk: Desk, job: Job, at: datetime, missed: int) -> None:
         put_samples(desk, {key_of(job.id, begin, "missed"): run})
     following = job.following(end - every)
     gap = (begin, end) if following is not None else None
-    job = attrs.evolve(
+    job = altered(
         job, reached=end - every, next_at=following, gap=gap, last=(), over=job.over or following is None
     )
     put_job(desk, _completed(desk, job, begin))
@@ -210,7 +212,7 @@ def _offer_again(desk: Desk, job: Job, at: datetime) -> None:
     if following is None:
         drop_job(desk, job.id)
     else:
-        put_job(desk, attrs.evolve(job, done=at, reached=at, next_at=following))
+        put_job(desk, altered(job, done=at, reached=at, next_at=following))
     desk.offer(job.id)
 
 
@@ -224,11 +226,11 @@ def _set_back(desk: Desk, job: Job, next_at: datetime) -> None:
     if job.gap is not None and job.beyond is None and wall < job.gap[1]:
         at = max(job.on_grid(wall), job.gap[0])
         if at < job.gap[1]:
-            put_job(desk, attrs.evolve(job, next_at=at, beyond=next_at))
+            put_job(desk, altered(job, next_at=at, beyond=next_at))
             return
     if next_at - wall > FARTHEST_BACK + every and job.reached != job.begin:
         at = job.on_grid(wall)
-        put_job(desk, attrs.evolve(job, reached=at - every, next_at=at, gap=None, beyond=None))
+        put_job(desk, altered(job, reached=at - every, next_at=at, gap=None, beyond=None))
 
 
 # --- answers --------------------------------------------------------------------------------------------------------
@@ -266,7 +268,7 @@ def _collect(desk: Desk, job: Job, readings: tuple[Reading, ...]) -> None:
     elif job.kind is Kind.ONE_SHOT:
         readings = _newest(readings, at)
     put_samples(desk, parts(job, at, readings, desk.buffer))
-    job = attrs.evolve(
+    job = altered(
         job,
         asked=None,
         deadline=None,
@@ -322,7 +324,7 @@ def _completed(desk: Desk, job: Job, begin: datetime) -> Job:
     """The job with a time of delivery, if a report that ``begin`` belongs to is complete by now."""
     if job.deliver_at is not None or (job.next_at is not None and job.period(begin) >= job.period(job.next_at)):
         return job
-    return attrs.evolve(job, deliver_at=desk.now.mono + _jitter(desk, job))
+    return altered(job, deliver_at=desk.now.mono + _jitter(desk, job))
 
 
 def _jitter(desk: Desk, job: Job) -> float:

@@ -7,6 +7,7 @@ made, and a step saves just that. A poll that brings nothing new changes nothing
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import attrs
 
@@ -89,7 +90,7 @@ class Journal:
 
 def _differ(before: VenState, after: VenState) -> bool:
     """True when something is different that is worth a commit by itself."""
-    return _durable(before) != _durable(after)
+    return not _PLAN.untouched(before, after) and _PLAN.durable_of(before) != _PLAN.durable_of(after)
 
 
-_durable = plan(VenState).durable_of
+_PLAN: Final = plan(VenState)

@@ -108,7 +108,9 @@ def search(scenario: Scenario, seeds: Iterable[int], processes: int = 1) -> Iter
     if processes == 1:
         yield from map(run, scenarios)
         return
+    import signal
     from multiprocessing import get_context  # it brings sockets along, which one run has no use for
 
-    with get_context("spawn").Pool(processes) as pool:
+    heedless = (signal.signal, (signal.SIGINT, signal.SIG_IGN))  # Ctrl-C is for us: we end the others
+    with get_context("spawn").Pool(processes, *heedless) as pool:
         yield from pool.imap_unordered(run, scenarios)

@@ -198,6 +198,21 @@ def test_request_that_the_vtn_refuses_is_over(bench: Bench) -> None:
     assert not bench.session.state.requests
 
 
+@pytest.mark.rule("R329")
+def test_request_that_is_pending_is_served_although_something_is_wrong(bench: Bench) -> None:
+    settle(bench)
+    bench.put(AskReport(report_specifier_id="price"))
+    [made] = bench.heard(ReportRequestMade)
+    answer = CreatedReport(
+        ei_response=EiResponse(response_code="452"), oadr_pending_reports=("other", made.report_request_id)
+    )
+    bench.answer(answer)
+    [told] = bench.heard(ReportRequestConfirmed)
+    assert told.report_request_ids == (made.report_request_id,)
+    assert not bench.heard(ReportRequestStopped)
+    assert bench.session.state.requests[made.report_request_id].confirmed
+
+
 def test_request_that_the_vtn_cannot_read_is_over(bench: Bench) -> None:
     settle(bench)
     bench.put(AskReport(report_specifier_id="price"))
