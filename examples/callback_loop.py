@@ -6,6 +6,7 @@ It needs a VTN, for instance `oadr vtn serve`. Where there is no display, a loop
 window must not wait for the network, so each request has a thread, and its outcome is looked for every 50 ms.
 """
 
+import contextlib
 import heapq
 import itertools
 import queue
@@ -121,4 +122,5 @@ class Ven:
 if __name__ == "__main__":
     root = window()
     Ven(root, sys.argv[1] if len(sys.argv) > 1 else "http://localhost:8080/OpenADR2/Simple/2.0b")
-    root.mainloop()
+    with contextlib.suppress(KeyboardInterrupt):
+        root.mainloop()

@@ -6,6 +6,7 @@ It needs a VTN, for instance `oadr vtn serve`. Kill it, and start it again: it g
 """
 
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import anyio
@@ -50,4 +51,5 @@ client.add_handler("on_event", on_event)
 client.add_handler("on_interval", on_interval)
 client.add_handler("on_event_status", on_event_status)
 enable_default_logging()
-anyio.run(main)
+with suppress(KeyboardInterrupt):
+    anyio.run(main)

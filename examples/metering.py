@@ -8,6 +8,7 @@ It needs a VTN, for instance `oadr vtn serve`. Stop the VTN for a while: the sam
 import math
 import sys
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 import anyio
@@ -16,11 +17,11 @@ from oadr_core.ven import ReportDelivered, ReportsLost
 from oadr_transports import Measured, OpenADRClient, SqliteHistory, enable_default_logging, resource_status
 
 client = OpenADRClient(
-    ven_name="boiler17",
+    ven_name="meter17",
     vtn_url=sys.argv[1] if len(sys.argv) > 1 else "http://localhost:8080/OpenADR2/Simple/2.0b",
-    state="boiler17.state",
+    state="meter17.state",
 )
-history = SqliteHistory("boiler17.history", keep=timedelta(days=31))
+history = SqliteHistory("meter17.history", keep=timedelta(days=31))
 
 
 def read_power():
@@ -48,4 +49,5 @@ client.add_report(read_power, "boiler", "powerReal", unit="kW", sampling_rate=ev
 client.add_report(read_state, "boiler", "status", sampling_rate=every)
 client.add_handler("on_event", lambda event: "optIn")
 enable_default_logging()
-anyio.run(main)
+with suppress(KeyboardInterrupt):
+    anyio.run(main)

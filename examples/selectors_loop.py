@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -94,11 +95,16 @@ def now():
     return Now(time.monotonic(), datetime.now(UTC))
 
 
-while True:
-    while inputs:
-        for output in session.handle(inputs.popleft(), now()):
-            carry_out(output)
-    timer = session.next_timer(now())
-    for key, events in selector.select(60 if timer is None else min(max(timer - time.monotonic(), 0), 60)):
-        key.data.go_on(events)
-    inputs.append(Tick())
+def run():
+    while True:
+        while inputs:
+            for output in session.handle(inputs.popleft(), now()):
+                carry_out(output)
+        timer = session.next_timer(now())
+        for key, events in selector.select(60 if timer is None else min(max(timer - time.monotonic(), 0), 60)):
+            key.data.go_on(events)
+        inputs.append(Tick())
+
+
+with suppress(KeyboardInterrupt):
+    run()

@@ -14,7 +14,9 @@ from oadr_transports.cli.options import (
     parse_event,
     parse_period,
     parse_report,
+    parse_rule,
     parse_start,
+    rule_text,
 )
 
 NOW = datetime(2030, 1, 31, 17, 0, tzinfo=UTC)
@@ -99,3 +101,20 @@ def test_events() -> None:
 def test_what_is_no_event(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected|number"):
         parse_event(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "periodic",
+        "nothing,report=TELEMETRY_*",
+        "on-change,unit=powerReal,ven=v?,granularity=90s,back=15m",
+        "history,specifier=s,r-id=a b,history=400d",
+        "once,resource=boiler,program=http://m,duration=36h",
+    ],
+)
+def test_rule_is_shown_as_it_is_read(text: str) -> None:
+    rule = {
+        name: what.total_seconds() if isinstance(what, timedelta) else what for name, what in parse_rule(text).items()
+    }
+    assert rule_text(rule) == text

@@ -148,6 +148,9 @@ def test_policy_is_shown_changed_and_reset(vtn: Running) -> None:
     meter.fetch()
     wanted = {one["state"]: one["r_ids"] for one in vtn.ask("report", "list")["report_requests"]}
     assert wanted["confirmed"] == ["L1"]
+    shown = vtn.say("report", "policy")
+    assert shown.split() == ["periodic,unit=voltage,granularity=2m,back=10m", "nothing"]
+    assert vtn.say("report", "policy", *shown.split()) == shown
     assert "nothing is asked for" in vtn.say("report", "policy", "--none")
     assert "TELEMETRY_*" in vtn.say("report", "policy", "--reset")
 

@@ -55,6 +55,20 @@ def test_everything_holds_when_clocks_are_set(seed: int) -> None:
     held(attrs.evolve(SHORT, seed=seed, faults=CLOCKS))
 
 
+@pytest.mark.parametrize("seed", [9201, 9206])
+def test_everything_holds_when_clocks_come_back_to_times_that_were(seed: int) -> None:
+    """Samples of these were taken before: the next one is that after all of them."""
+    faults = Rates(loss=0.05, partitions=0.5, crashes=0.5, clock_steps=6)
+    held(Scenario(vens=10, hours=48, sample_s=300, report_s=900, poll_s=300, typed=True, seed=seed, faults=faults))
+
+
+def test_everything_holds_through_ten_days_of_trouble() -> None:
+    """An opt that the VTN has saved and not lived to tell; an event that is over, and comes back with a clock."""
+    faults = Rates(loss=0.2, partitions=12, crashes=12, clock_steps=12)
+    measures = held(Scenario(vens=1, hours=240, events=20, push=1, typed=True, seed=9701, faults=faults)).measures
+    assert measures.restarts > 200
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_everything_holds_for_vens_that_are_pushed_to(seed: int) -> None:
     faults = Rates(loss=0.1, duplicate=0.05, crashes=4, partitions=1)

@@ -543,3 +543,42 @@ def test_client_loads_nothing_of_the_other_drivers(client: str, foreign: set[str
     code = f"from oadr_transports import {client}; import sys; {client}('v', 'http://x.example'); print(*sys.modules)"
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
     assert not foreign & set(loaded)
+
+
+BLOCKED = """
+import sys, threading
+import anyio, anyio.lowlevel
+from tests.running import CLIENTS
+from tests.transports.near import NearCarrier, NearSyncCarrier, NearVtn
+
+make, backend = CLIENTS[sys.argv[1]]
+vtn = NearVtn()
+vtn.publish("event-1")
+is_plain = sys.argv[1] == "threads"
+carrier = NearSyncCarrier(vtn) if is_plain else NearCarrier(vtn, anyio.lowlevel.checkpoint)
+client = make("v", "http://unused.example", carrier=carrier)
+asked = threading.Event()
+
+def on_event(event):
+    asked.set()
+    threading.Event().wait()
+
+client.add_handler("on_event", on_event)
+
+async def main():
+    async with client:
+        while not asked.is_set():
+            await anyio.sleep(0.01)
+
+if is_plain:
+    with client:
+        client.start()
+        asked.wait()
+else:
+    anyio.run(main, backend=backend)
+"""
+
+
+def test_handler_that_never_returns_does_not_keep_the_process(driver: str) -> None:
+    """Caught: threads that the interpreter waits for at its end."""
+    subprocess.run([sys.executable, "-c", BLOCKED, driver], check=True, timeout=DEADLINE_S)

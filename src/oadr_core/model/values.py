@@ -17,11 +17,11 @@ import attrs
 
 _DURATION: Final = re.compile(
     r"(?P<sign>[+-])?P(?:(?P<years>\d++)Y)?(?:(?P<months>\d++)M)?(?:(?P<days>\d++)D)?"
-    r"(?P<time>T)?(?:(?P<hours>\d++)H)?(?:(?P<minutes>\d++)M)?(?:(?P<seconds>\d++)S)?",
-    re.ASCII,
+    r"(?P<time>T)?(?:(?P<hours>\d++)H)?(?:(?P<minutes>\d++)M)?(?:(?P<seconds>\d++)S)?"
 )
-_BARE_WEEKS: Final = re.compile(r"(\d++)W", re.ASCII)
-_ISO_WEEKS: Final = re.compile(r"([+-])?P(\d++)W", re.ASCII)
+_BARE_WEEKS: Final = re.compile(r"(\d++)W")
+"""Digits of any script: those are what the published pattern means by them, and what ``int`` reads."""
+_ISO_WEEKS: Final = re.compile(r"([+-])?P(\d++)W")
 _MONTHS_PER_YEAR: Final = 12
 _SHORT: Final = 64
 """Characters up to which a text is remembered."""

@@ -34,6 +34,8 @@ USUAL_GRANULARITY: Final = Duration(seconds=60)
 """For a report whose metadata do not say how often it can be sampled, which R333 demands."""
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _METADATA_POINT: Final = (SpecifierPayload(r_id="0"),)
+_ON_THE_WAY: Final = timedelta(minutes=1)
+"""Who wants all that is kept says since when, and that is a little longer ago when it is asked for."""
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -43,9 +45,9 @@ class AskReport(Input):
     (``report_specifier_id`` METADATA) for its offers.
 
     ``r_ids``: empty means all of the report. ``granularity``: ``None`` means the shortest that is offered, zero values
-    that have changed (R317). ``report_back_duration``: ``None`` means the granularity, zero a report at once, and no
-    more (R324). ``dtstart`` (aware; ``None``: now, or for history the earliest that is offered) and ``duration``
-    (zero: without end) are the report interval (R325).
+    that have changed (R317). ``report_back_duration``: ``None`` means the granularity, or for values that have changed
+    a minute, or as soon as is offered; zero a report at once, and no more (R324). ``dtstart`` (aware; ``None``: now, or
+    for history the earliest that is offered) and ``duration`` (zero: without end) are the report interval (R325).
 
     The wish holds until it is taken back or served: it is asked for again when the peer offers its reports anew (R306)
     and the data are still among them.
@@ -134,9 +136,10 @@ def asked(now: Now, reports: Iterable[Report], command: AskReport) -> ReportSpec
         interval = _history(now, report, command)
     else:
         descriptions = _described(report, r_ids)
-        if granularity is None:
-            granularity = _granularity(descriptions, None)
-        back = granularity if back is None else back
+        shortest = _granularity(descriptions, None)
+        granularity = shortest if granularity is None else granularity
+        if back is None:
+            back = granularity or max(USUAL_GRANULARITY, shortest, key=span)
         if back:  # R324: a single report has no granularity
             _check(report, descriptions, granularity, back)
         interval = _interval(now, command)
@@ -175,6 +178,8 @@ def _history(now: Now, report: Report, command: AskReport) -> Properties:
         return Properties(dtstart=now.seconds - offered, duration=_given(command.duration, "duration") or ZERO)
     interval = _interval(now, command)
     length = span(interval.duration) if interval.duration else now.seconds - interval.dtstart
+    if offered is not None and not interval.duration and offered < length <= offered + _ON_THE_WAY:
+        return Properties(dtstart=now.seconds - offered, duration=ZERO)
     if offered is not None and length > offered:
         text = f"{length} is more than the {report.duration} that is offered (R340)"
         raise LocalError(text, path="duration" if interval.duration else "dtstart", rule="R340")
@@ -199,6 +204,11 @@ def _check(report: Report, descriptions: tuple[ReportDescription, ...], granular
                 raise LocalError(text, path="granularity", rule="R317")
     elif any(rate and not rate.oadr_on_change for rate in (one.oadr_sampling_rate for one in descriptions)):
         raise LocalError("values on change (granularity zero) are not offered (R317)", path="granularity", rule="R317")
+    else:
+        for low, _ in _periods(descriptions):
+            if span(low) > span(back):
+                text = f"{back} is shorter than {low}, which is offered (R317)"
+                raise LocalError(text, path="report_back_duration", rule="R317")
     if span(granularity) > span(back):
         text = f"{granularity} is longer than report_back_duration {back} (R317)"
         raise LocalError(text, path="granularity", rule="R317")
@@ -244,11 +254,16 @@ def _specifier(
     """
     return ReportSpecifier(
         report_specifier_id=report.report_specifier_id,
-        granularity=granularity,
-        report_back_duration=back,
+        granularity=_plain(granularity),
+        report_back_duration=_plain(back),
         report_interval=interval,
         specifier_payload=points,
     )
+
+
+def _plain(offered: Duration) -> Duration:
+    """As we write it: a peer's ``P1H`` or ``P`` is read, and not sent (section 4.1)."""
+    return Duration(months=offered.months, seconds=offered.seconds)
 
 
 def _points(report: Report, r_ids: tuple[str, ...]) -> tuple[SpecifierPayload, ...]:

@@ -51,8 +51,16 @@ class Case:
         return self.request.report_specifier.granularity
 
     @property
+    def granularity_s(self) -> float:
+        return length_s(self.granularity, self.wall)
+
+    @property
     def back(self) -> Duration:
         return self.request.report_specifier.report_back_duration
+
+    @property
+    def back_s(self) -> float:
+        return length_s(self.back, self.wall)
 
     @property
     def interval(self) -> Properties | None:
@@ -66,6 +74,11 @@ class Case:
 
 
 Check = Callable[[Case], Iterator[Fault]]
+
+
+def length_s(duration: Duration, now: datetime) -> float:
+    """Seconds of a duration; months are as long as they are from now on (PS 8.1)."""
+    return (later(now, duration) - now).total_seconds() if duration.months else float(duration.seconds)
 
 
 def kind_of(request: ReportRequest, offer: ReportOffer | None) -> Kind:
@@ -100,9 +113,9 @@ def fault(desk: Desk, request: ReportRequest) -> Fault | None:
 def _plain(granularity: Duration, back: Duration, interval: Properties | None) -> Iterator[Fault]:
     """What calendars can reckon with; a peer may write any number (XCAL:29)."""
     for name, length in (("granularity", granularity), ("reportBackDuration", back)):
-        if length.months or length.seconds < 0:
-            yield Fault(INVALID_DATA, f"{name} is positive or zero, and has no months, not {length}", "R317")
-        elif length.seconds > LONGEST_S:
+        if length.months < 0 or length.seconds < 0:
+            yield Fault(INVALID_DATA, f"{name} is positive or zero, not {length}", "R317")
+        elif length.seconds > LONGEST_S or length.months > LONGEST_MONTHS:
             yield Fault(INVALID_DATA, f"{name} is beyond the calendar", "R317")
     if interval is None:
         return
@@ -124,14 +137,14 @@ def _offered(case: Case) -> Iterator[Fault]:
 
 def _granularity(case: Case) -> Iterator[Fault]:
     """R317: within what is offered, and no longer than the time between reports."""
-    if case.granularity.seconds > case.back.seconds:
+    if case.granularity_s > case.back_s:
         yield Fault(INVALID_DATA, f"granularity {case.granularity} is longer than reportBackDuration", "R317")
     for point in case.points:
         rate = point.oadr_sampling_rate
         if rate is None:
             continue
         low, high = rate.oadr_min_period, rate.oadr_max_period
-        if not low.seconds <= case.granularity.seconds <= max(low.seconds, high.seconds):
+        if not low.seconds <= case.granularity_s <= max(low.seconds, high.seconds):
             text = f"{shown(point.r_id)} is sampled every {low} to {high}, not every {case.granularity}"
             yield Fault(INVALID_DATA, text, "R317")
 
@@ -140,14 +153,14 @@ def _on_change(case: Case) -> Iterator[Fault]:
     """R317: no denser than the shortest sampling period, so not with reports that are denser still."""
     for point in case.points:
         rate = point.oadr_sampling_rate
-        if rate is not None and rate.oadr_min_period.seconds > case.back.seconds:
+        if rate is not None and rate.oadr_min_period.seconds > case.back_s:
             text = f"{shown(point.r_id)} is sampled every {rate.oadr_min_period} at most, not every {case.back}"
             yield Fault(INVALID_DATA, text, "R317")
 
 
 def _amount(case: Case) -> Iterator[Fault]:
     """R340: no more in one report than is offered."""
-    if case.back.seconds > longest(case.offer.report.duration):
+    if case.back_s > longest(case.offer.report.duration):
         text = f"{case.back} of data are asked for, and {case.offer.report.duration} offered"
         yield Fault(INVALID_DATA, text, "R340")
 

@@ -20,9 +20,10 @@ of them, every value is looked at by itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain, pairwise
+from itertools import pairwise
 from math import isfinite
 from operator import itemgetter
 from types import MappingProxyType
@@ -58,6 +59,9 @@ SHOWN: Final = 3
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FOREVER: Final = timedelta(days=3653)
+_NO_TIME: Final = timedelta()
+_STATES: Final = tuple(spec.name for spec in fields_of(LoadControlStates))
+_NUMBERS: Final = tuple(spec.name for spec in fields_of(LoadControlState))
 _Stretch: TypeAlias = tuple[datetime, timedelta | None]
 _Payload: TypeAlias = SignalPayload | ReportPayload | GBPayload
 
@@ -149,27 +153,28 @@ def take(report: Report, expected: Expected) -> Taken:
 def _stretches(report: Report, granularity: Duration) -> list[_Stretch | None]:
     """Begin and length of each interval; ``None`` for one of which nobody can say when it was."""
     found: list[_Stretch | None] = []
-    at: datetime | None = report.dtstart or report.created_date_time
+    before = report.dtstart or report.created_date_time
+    step: timedelta | None = _NO_TIME
     spacing, length_of_all = _spacing(report, granularity)
     said: Duration | None = None
     length: timedelta | None = None
     for interval in report.intervals:
-        begin = interval.dtstart or at
+        begin = interval.dtstart or _following(before, step)
         if begin is None:
             found.append(None)
             continue
         if type(begin) is not datetime or begin.tzinfo is not UTC:
             begin = _EPOCH + (begin - _EPOCH)
-        duration = interval.duration
-        if not duration:
+        if interval.duration is not said or (said and said.months):
+            said = interval.duration
+            length = later(begin, said) - begin if said else None
+        before = begin
+        if length is None:
+            step = spacing
             found.append((begin, length_of_all))
-            at = None if spacing is None else _after(begin, spacing)
-            continue
-        if duration is not said or duration.months:
-            said, length = duration, later(begin, duration) - begin
-        assert length is not None
-        at = _after(begin, length)
-        found.append((begin, length) if length > timedelta() else None)
+        else:
+            step = length
+            found.append((begin, length) if length > _NO_TIME else None)
     return found
 
 
@@ -185,6 +190,10 @@ def _spacing(report: Report, granularity: Duration) -> tuple[timedelta | None, t
     if whole <= timedelta() or (step is not None and count > 1 and whole == (count - 1) * step):
         return step, None
     return whole / count, whole / count
+
+
+def _following(begin: datetime | None, step: timedelta | None) -> datetime | None:
+    return None if begin is None or step is None else _after(begin, step)
 
 
 def _after(begin: datetime, length: timedelta) -> datetime:
@@ -206,7 +215,7 @@ def _table(report: Report, stretches: Sequence[_Stretch | None], expected: Expec
         return None
     if times[0] < expected.earliest or times[-1] > expected.latest:
         return None
-    payloads: list[Any] = list(chain.from_iterable([one.stream_payload_base for one in report.intervals]))
+    payloads: list[Any] = [one for interval in report.intervals for one in interval.stream_payload_base]
     if set(map(type, payloads)) != {ReportPayload}:
         return None
     r_ids = [one.r_id for one in payloads]
@@ -274,9 +283,10 @@ def _one_by_one(
 ) -> tuple[list[Row], tuple[RemoteError, ...]]:
     rows: list[Row] = []
     faults = _Faults()
+    feeds = _feeds(report, stretches, expected)
     for interval, stretch in zip(report.intervals, stretches, strict=True):
         for payload in interval.stream_payload_base:
-            r_id = payload.r_id if isinstance(payload, ReportPayload) else _feed_of(expected)
+            r_id = payload.r_id if isinstance(payload, ReportPayload) else next(feeds)
             if not _is_wrong(faults, interval, stretch, payload, r_id, expected) and stretch is not None:
                 rows.append(_row(r_id, stretch, payload))
     return rows, tuple(faults.errors())
@@ -318,8 +328,8 @@ def _is_finite(value: object) -> bool:
         return isfinite(value)
     if not isinstance(value, PayloadResourceStatus) or value.oadr_load_control_state is None:
         return True
-    states = (getattr(value.oadr_load_control_state, spec.name) for spec in fields_of(LoadControlStates))
-    numbers = (getattr(state, spec.name) for state in states if state for spec in fields_of(LoadControlState))
+    states = (getattr(value.oadr_load_control_state, name) for name in _STATES)
+    numbers = (getattr(state, name) for state in states if state for name in _NUMBERS)
     return all(number is None or isfinite(number) for number in numbers)
 
 
@@ -328,15 +338,46 @@ def _row(r_id: str, stretch: _Stretch, payload: _Payload) -> Row:
         assert isinstance(payload, GBPayload)
         return (r_id, *stretch, payload, None, None, None)
     base = payload.payload_base
-    value: Value = base if isinstance(base, PayloadResourceStatus) else float(base)
+    value: Value = _plain(base) if isinstance(base, PayloadResourceStatus) else float(base)
     accuracy = payload.accuracy if payload.accuracy is None or isfinite(payload.accuracy) else None
     return (r_id, *stretch, value, payload.oadr_data_quality, accuracy, payload.confidence)
 
 
-def _feed_of(expected: Expected) -> str:
-    """A Green Button feed does not say whose it is; where one data point was asked for, it is that one's."""
+def _plain(said: PayloadResourceStatus) -> PayloadResourceStatus:
+    """The same state with plain values, however they were written: 0 for false, or 1.50."""
+    states = said.oadr_load_control_state
+    told = {} if states is None else {name: getattr(states, name) for name in _STATES}
+    plain = {
+        name: state and LoadControlState(**{number: _number(getattr(state, number)) for number in _NUMBERS})
+        for name, state in told.items()
+    }
+    return PayloadResourceStatus(
+        oadr_online=bool(said.oadr_online),
+        oadr_manual_override=bool(said.oadr_manual_override),
+        oadr_load_control_state=None if states is None else LoadControlStates(**plain),
+    )
+
+
+def _number(value: float | None) -> Any:
+    return None if value is None else float(value)
+
+
+def _feeds(report: Report, stretches: Sequence[_Stretch | None], expected: Expected) -> Iterator[str]:
+    """Whose each payload without an rID is, one after the other. A Green Button feed does not say so: it is that of the
+    data point that was asked for, or of several in their order, if there are as many feeds of one time; else nobody's.
+    """
     wanted = expected.r_ids or tuple(expected.points or ())
-    return wanted[0] if len(wanted) == 1 else ""
+    begins = [
+        None if stretch is None else stretch[0]
+        for interval, stretch in zip(report.intervals, stretches, strict=True)
+        for payload in interval.stream_payload_base
+        if not isinstance(payload, ReportPayload)
+    ]
+    together, before = Counter(begins), Counter[datetime | None]()
+    for begin in begins:
+        place = 0 if len(wanted) == 1 else before[begin]
+        before[begin] += 1
+        yield wanted[place] if len(wanted) in (1, together[begin]) else ""
 
 
 def _is_past(point: DataPoint | None) -> bool:

@@ -15,7 +15,7 @@ from ..engine.schedule import later
 from ..errors import shown
 from ..model import ReportRequest
 from .jobs import MOST_JOBS, ONCE, Desk, Job, Kind, cancel, put_job, samples_of
-from .judging import INVALID_ID, Fault, fault, kind_of
+from .judging import INVALID_ID, Fault, fault, kind_of, length_s
 from .offers import ReportOffer, find, longest
 from .readings import Collection, ReportRequested
 
@@ -51,7 +51,7 @@ def offer_metadata(desk: Desk, requests: Iterable[ReportRequest]) -> None:
 def stop(desk: Desk, report_request_ids: Iterable[str], *, follow: bool) -> Fault:
     """Take requests back (R336); ``follow``: one more report with what there is (R345)."""
     unknown = []
-    for report_request_id in report_request_ids:
+    for report_request_id in dict.fromkeys(report_request_ids):
         job = desk.jobs.get(report_request_id)
         if job is None or job.cancelled:
             unknown.append(report_request_id)
@@ -83,7 +83,7 @@ def _once(desk: Desk, request: ReportRequest, offer: ReportOffer) -> Job:
     """One question and one report, at once."""
     kind, now = kind_of(request, offer), desk.now.seconds
     until, begin = now, now
-    step_s = _step(request, offer)
+    step_s = _step(request, offer, now)
     if kind is Kind.HISTORY:
         period = request.report_specifier.report_interval
         assert period is not None  # or it would have been refused
@@ -113,12 +113,12 @@ def _once(desk: Desk, request: ReportRequest, offer: ReportOffer) -> Job:
 def _periodic(desk: Desk, request: ReportRequest, kind: Kind, offer: ReportOffer | None) -> Job:
     """Questions at round times, reports every reportBackDuration (R325)."""
     specifier, wall = request.report_specifier, desk.now.wall
-    period, back_s = specifier.report_interval, float(specifier.report_back_duration.seconds)
+    period, back_s = specifier.report_interval, length_s(specifier.report_back_duration, wall)
     start = max(period.dtstart, wall) if period else wall  # R324 demands a period; OpenLEADR VTN leaves it out
     end = later(period.dtstart, period.duration) if period and period.duration else None
     collection = Collection.INCREMENTAL if kind is not Kind.PERIODIC or offer is None else offer.collection
     whole = kind is Kind.METADATA or collection is Collection.FULL
-    step_s = back_s if offer is None else min(_step(request, offer), back_s)
+    step_s = back_s if offer is None else min(_step(request, offer, wall), back_s)
     every_s = back_s if whole else step_s
     begin = aligned(start, step_s) if kind is not Kind.METADATA else desk.now.seconds
     first = begin + timedelta(seconds=back_s) if whole else begin
@@ -158,11 +158,11 @@ def _r_ids(request: ReportRequest) -> tuple[str, ...]:
     return tuple(dict.fromkeys(payload.r_id for payload in request.report_specifier.specifier_payload))
 
 
-def _step(request: ReportRequest, offer: ReportOffer) -> float:
+def _step(request: ReportRequest, offer: ReportOffer, now: datetime) -> float:
     """Seconds between values: as asked, else the shortest at which all data points can be sampled."""
-    asked = request.report_specifier.granularity.seconds
+    asked = request.report_specifier.granularity
     if asked and kind_of(request, offer) is Kind.PERIODIC:
-        return float(asked)
+        return length_s(asked, now)
     wanted = set(_r_ids(request))
     rates = (one.oadr_sampling_rate for one in offer.report.oadr_report_description if one.r_id in wanted)
     shortest = max((float(rate.oadr_min_period.seconds) for rate in rates if rate), default=0.0)

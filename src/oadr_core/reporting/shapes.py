@@ -9,6 +9,9 @@ points          its start                                 the start of the first
 have a duration start and duration                        that, and the time from the first start to the last end
 mixed           start and duration; that of a point is 0  the same
 =============== ========================================= ===========================================================
+
+Many readings are a table in nearly all cases, so whole columns are looked at first. Only if something is odd about one
+of them, every reading is looked at by itself.
 """
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
-from operator import attrgetter, itemgetter
-from typing import Any, Final
+from operator import attrgetter, itemgetter, lt
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -45,13 +48,17 @@ from .readings import Reading
 LARGEST: Final = 3e38
 """Numbers up to here are written as they are; others are looked at one by one."""
 CHILDREN: Final = tuple(field.name for field in fields_of(LoadControlStates))
-_Draft: Final[Any] = draft(ReportPayload)
+_Payload: Final[Any] = draft(ReportPayload)
+_Interval: Final[Any] = draft(Interval)
+"""A reading was checked when it came, so these may take a fifth of the time."""
 _WHEN: Final = itemgetter(0)
-_DURATION: Final = attrgetter("duration")
+_LENGTH: Final = attrgetter("duration")
 _BAD: Final = DataQuality.QUALITY_BAD_NON_SPECIFIC
 
 Stamped = tuple[datetime, Reading]
 """A reading with its time."""
+_Shape: TypeAlias = tuple[tuple[Interval, ...], Duration | None]
+"""Intervals of a report, and its duration."""
 
 
 def checked(reading: Reading) -> Reading:
@@ -67,8 +74,7 @@ def checked(reading: Reading) -> Reading:
         return reading
     if duration is not None and not _is_span(duration):
         raise LocalError(f"a timedelta of whole seconds is expected, not {duration!r}", path="Reading/duration")
-    payload = _payload(reading, None)
-    for path, text in faults(Interval(stream_payload_base=(payload,)), Interval, "Reading"):
+    for path, text in faults(_interval(None, None, tuple(_payloads([reading]))), Interval, "Reading"):
         raise LocalError(text, path=path)
     if isinstance(value, float) and not math.isfinite(value):  # R318: that is not a valid value
         bad = reading.quality is not None and reading.quality.startswith("Quality Bad")
@@ -99,19 +105,98 @@ def reports(
     value. States of resources that tell of different things make a report each (R334). ``grouped``: values of the same
     time share an interval.
     """
-    status = report_name == STATUS
-    for same in _alike(_without_repetitions(readings), status):
-        mixed = any(reading.duration is not None for _, reading in same)
-        intervals = tuple(_intervals(same, mixed, grouped, _states_of(same) if status else None))
+    status, stamped = report_name == STATUS, list(readings)
+    table = None if status else _table(stamped, grouped)
+    for intervals, duration in [table] if table else _one_by_one(stamped, status, grouped):
         yield Report(
             dtstart=intervals[0].dtstart,
-            duration=_span(same) if mixed else None,
+            duration=duration,
             intervals=intervals,
             report_request_id=report_request_id,
             report_specifier_id=report_specifier_id,
             report_name=report_name,
             created_date_time=created,
         )
+
+
+def _payloads(
+    readings: Iterable[Reading], states: PayloadResourceStatus | None = None
+) -> list[ReportPayload | GBPayload]:
+    """The values of readings; ``states`` stands in the place of a state that is not known."""
+    found: list[ReportPayload | GBPayload] = []
+    for reading in readings:
+        value, quality = reading.value, reading.quality
+        if value is None:  # R318
+            value, quality = (0.0 if states is None else states), quality or _BAD
+        elif type(value) is GBPayload:
+            found.append(value)
+            continue
+        payload = _Payload()
+        payload.r_id = reading.r_id
+        payload.confidence = reading.confidence
+        payload.accuracy = reading.accuracy
+        payload.payload_base = value
+        payload.oadr_data_quality = quality
+        payload.__class__ = ReportPayload
+        found.append(payload)
+    return found
+
+
+def _interval(
+    at: datetime | None, duration: Duration | None, payloads: tuple[ReportPayload | GBPayload, ...]
+) -> Interval:
+    interval = _Interval()
+    interval.dtstart = at
+    interval.duration = duration
+    interval.uid = None
+    interval.stream_payload_base = payloads
+    interval.__class__ = Interval
+    made: Interval = interval
+    return made
+
+
+@lru_cache(maxsize=64)
+def _duration(length: timedelta) -> Duration:
+    """Nearly all intervals of a report are of one length."""
+    return Duration.of(length)
+
+
+def _span(readings: list[Stamped]) -> Duration | None:
+    """R315: from the first start to the last end, where that is whole seconds (R1)."""
+    length = max(at + (reading.duration or timedelta()) for at, reading in readings) - readings[0][0]
+    return Duration.of(length) if not length.microseconds else None
+
+
+# --- whole columns --------------------------------------------------------------------------------------------------
+
+
+def _table(readings: list[Stamped], grouped: bool) -> _Shape | None:
+    """The report of the same data points at each time, each time after the one before it, and all of one length."""
+    times = [at for at, _ in readings]
+    width = times.count(times[0]) if times else 1
+    starts = times[::width]
+    if any(times[place::width] != starts for place in range(1, width)) or not all(map(lt, starts, starts[1:])):
+        return None
+    r_ids = [reading.r_id for _, reading in readings]
+    lengths = {reading.duration for _, reading in readings}
+    if len(set(r_ids[:width])) < width or r_ids != r_ids[:width] * len(starts) or len(lengths) != 1:
+        return None
+    [length] = lengths
+    duration = None if length is None else _duration(length)
+    payloads, share = _payloads([reading for _, reading in readings]), width if grouped else 1
+    together = zip(*[iter(payloads)] * share, strict=True)
+    intervals = tuple([_interval(at, duration, some) for at, some in zip(times[::share], together, strict=True)])
+    return intervals, None if length is None else _span([readings[0], readings[-1]])
+
+
+# --- one reading after the other ------------------------------------------------------------------------------------
+
+
+def _one_by_one(readings: list[Stamped], status: bool, grouped: bool) -> Iterator[_Shape]:
+    for same in _alike(_without_repetitions(readings), status):
+        mixed = any(reading.duration is not None for _, reading in same)
+        intervals = tuple(_intervals(same, mixed, grouped, _states_of(same) if status else None))
+        yield intervals, _span(same) if mixed else None
 
 
 def _without_repetitions(readings: Iterable[Stamped]) -> list[Stamped]:
@@ -137,53 +222,12 @@ def _last_of_each(together: list[Stamped]) -> Iterable[Stamped]:
 def _intervals(
     readings: list[Stamped], mixed: bool, grouped: bool, states: PayloadResourceStatus | None
 ) -> Iterator[Interval]:
-    if not grouped:
-        for at, reading in readings:
-            yield _interval(at, reading.duration, [_payload(reading, states)], mixed)
-        return
+    zero = ZERO if mixed else None
     for at, group in groupby(readings, _WHEN):
-        for length, same in groupby([reading for _, reading in group], _DURATION):
-            yield _interval(at, length, [_payload(reading, states) for reading in same], mixed)
-
-
-def _interval(
-    at: datetime | None, length: timedelta | None, payloads: list[ReportPayload | GBPayload], mixed: bool
-) -> Interval:
-    duration = None if not mixed else ZERO if length is None else _length(length)
-    return Interval(dtstart=at, duration=duration, stream_payload_base=tuple(payloads))
-
-
-@lru_cache(maxsize=64)
-def _length(length: timedelta) -> Duration:
-    """Nearly all intervals of a report are of one length."""
-    return Duration.of(length)
-
-
-def _payload(reading: Reading, states: PayloadResourceStatus | None) -> ReportPayload | GBPayload:
-    value = reading.value
-    if isinstance(value, GBPayload):
-        return value
-    quality = reading.quality
-    if value is None:  # R318
-        value, quality = (0.0 if states is None else states), quality or _BAD
-    payload = _Draft()  # a reading was checked when it came, so this may take a fifth of the time
-    payload.r_id = reading.r_id
-    payload.confidence = reading.confidence
-    payload.accuracy = reading.accuracy
-    payload.payload_base = value
-    payload.oadr_data_quality = quality
-    payload.__class__ = ReportPayload
-    made: ReportPayload = payload
-    return made
-
-
-def _span(readings: list[Stamped]) -> Duration | None:
-    """R315: from the first start to the last end, where that is whole seconds (R1)."""
-    first, (last, latest) = readings[0][0], readings[-1]
-    if all(reading.duration is latest.duration for _, reading in readings):  # as nearly always; the ends ascend, too
-        readings = [(last, latest)]
-    length = max(at + (reading.duration or timedelta()) for at, reading in readings) - first
-    return Duration.of(length) if not length.microseconds else None
+        for length, same in groupby([reading for _, reading in group], _LENGTH):
+            payloads = _payloads(same, states)
+            for together in [payloads] if grouped else zip(payloads):
+                yield _interval(at, zero if length is None else _duration(length), tuple(together))
 
 
 # --- states of resources --------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ It stands alone as the half of the service EiReport in which the VEN has the dat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -12,7 +13,7 @@ import attrs
 
 from ..engine import Trouble
 from ..engine.copying import evolve
-from ..engine.values import ReportReceived, ReportValues
+from ..engine.values import Columns, ReportReceived, ReportValues, Value
 from ..errors import InvalidID, RemoteError, shown
 from ..model import (
     CanceledReport,
@@ -30,7 +31,7 @@ from ..model import (
 )
 from ..reporting.asking import is_single
 from ..reporting.offers import METADATA_PREFIX
-from ..reporting.received import Expected, described, few, missing, take
+from ..reporting.received import Expected, Taken, described, few, missing, take
 from ..reporting.requested import ReportRequestConfirmed, ReportRequestStopped, ReportsOffered
 from . import replies
 from .config import LONGEST_ID
@@ -122,8 +123,7 @@ def update_report(turn: Turn, ven: VenState, payload: UpdateReport) -> tuple[Ven
     if count > (limit := turn.config.limits.report_values):
         raise NotServed(f"{count} values in one message; at most {limit} are taken")
     faults: list[RemoteError] = []
-    updated: dict[str, list[ReportValues]] = {}
-    wanted: dict[str, Expected] = {}
+    accepted: list[tuple[Report, str, Expected, Taken]] = []
     for report in payload.oadr_report:
         try:
             report_request_id, expected = _expected(turn, ven, report)
@@ -133,11 +133,20 @@ def update_report(turn: Turn, ven: VenState, payload: UpdateReport) -> tuple[Ven
         taken = take(report, expected)
         faults.extend(taken.faults)
         if taken.values or not taken.faults:
-            ven = _receive(turn, ven, report, report_request_id, taken.values)
-            wanted.setdefault(report_request_id, expected)
-            updated.setdefault(report_request_id, []).append(taken.values)
-            for doubt in taken.doubts:
-                turn.tell(Trouble(text=f"{ven.ven_id} reports {shown(report.report_specifier_id)}: {doubt}"))
+            accepted.append((report, report_request_id, expected, taken))
+    updated: dict[str, list[ReportValues]] = {}
+    wanted: dict[str, Expected] = {}
+    marks: dict[str, int] = {}
+    for report, report_request_id, expected, taken in accepted:
+        wanted.setdefault(report_request_id, expected)
+        updated.setdefault(report_request_id, []).append(taken.values)
+        marks[report_request_id] = _mark(report, taken.values, marks.get(report_request_id, 0))
+    copies = {one for one, mark in marks.items() if mark in _latest(ven, one)}
+    for report, report_request_id, _, taken in accepted:
+        mark = None if report_request_id in copies else marks[report_request_id]
+        ven = _receive(turn, ven, report, report_request_id, taken.values, mark)
+        for doubt in taken.doubts:
+            turn.tell(Trouble(text=f"{ven.ven_id} reports {shown(report.report_specifier_id)}: {doubt}"))
     if faults and not updated:
         raise faults[0]
     for report_request_id, expected in wanted.items():
@@ -185,11 +194,10 @@ def _specifier_id(made: RequestedReport) -> str:
     return made.request.report_specifier.report_specifier_id
 
 
-def _receive(turn: Turn, ven: VenState, report: Report, report_request_id: str, values: ReportValues) -> VenState:
-    """Tell the values, and save them unless the very same report has come before."""
-    mark = _mark(report, values)
-    made, former = ven.requests.get(report_request_id), ven.former.get(report_request_id)
-    repeated = mark in (made.latest if made else 0, former.latest if former else 0)
+def _receive(
+    turn: Turn, ven: VenState, report: Report, report_request_id: str, values: ReportValues, mark: int | None
+) -> VenState:
+    """Tell the values, and save them; without ``mark`` they are copies of what came last, and are not saved again."""
     received = ReportReceived(
         ven_id=ven.ven_id,
         report_request_id=report_request_id,
@@ -197,12 +205,13 @@ def _receive(turn: Turn, ven: VenState, report: Report, report_request_id: str, 
         report_name=_name(report),
         values=values,
         created_date_time=report.created_date_time,
-        repeated=repeated,
+        repeated=mark is None,
     )
-    if repeated:
+    if mark is None:
         turn.tell(received)
         return ven
     turn.receive(received)
+    made, former = ven.requests.get(report_request_id), ven.former.get(report_request_id)
     if made is not None:
         made = attrs.evolve(made, latest=mark)
         ven = attrs.evolve(ven, requests=MappingProxyType({**ven.requests, report_request_id: made}))
@@ -213,11 +222,32 @@ def _receive(turn: Turn, ven: VenState, report: Report, report_request_id: str, 
     return ven
 
 
-def _mark(report: Report, values: ReportValues) -> int:
-    """A number that tells this report from others: an exact copy has the same."""
-    columns = values.columns.values()
-    content = ((tuple(one.values), one.times[0], one.times[-1], tuple(one.qualities or ())) for one in columns)
-    return hash((report.created_date_time, tuple(values.columns), tuple(content))) or 1
+def _latest(ven: VenState, report_request_id: str) -> tuple[int, ...]:
+    """What tells the reports of a request that came last from others."""
+    found = ven.requests.get(report_request_id), ven.former.get(report_request_id)
+    return tuple(one.latest for one in found if one is not None and one.latest)
+
+
+def _mark(report: Report, values: ReportValues, before: int) -> int:
+    """A number that tells this report, and what was said of those of the same request ``before`` it in a message, from
+    others: an exact copy has the same.
+    """
+    content = [
+        (r_id, _exact(one.values), *(part and tuple(part) for part in _details(one)))
+        for r_id, one in values.columns.items()
+    ]
+    return hash((before, report.created_date_time, *content)) or 1
+
+
+def _details(columns: Columns) -> tuple[Sequence[object] | None, ...]:
+    return columns.times, columns.durations, columns.qualities, columns.accuracies, columns.confidences
+
+
+def _exact(values: Sequence[Value]) -> tuple[object, ...] | str:
+    """Something with another hash for other values, which numbers are not: that of -1 is that of -2."""
+    if set(map(type, values)) == {float}:
+        return tuple([None if value == -1.0 else value for value in values])
+    return repr(values)
 
 
 def _name(report: Report) -> ReportName | str | None:

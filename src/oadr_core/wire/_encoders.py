@@ -17,9 +17,9 @@ from . import opaque
 from ._compile import Source, alternatives
 from .convert import converters
 from .runs import RUNS
-from .writing import write_run
+from .writing import Runs, write_run
 
-Encoder = Callable[[Any, list[str]], str]
+Encoder = Callable[[Any, Runs], str]
 """Takes an object, and a list to which it adds the text of each long run of intervals; a mark stands in its place."""
 AttributeWriter = Callable[[Any], str]
 

@@ -1,13 +1,13 @@
 """Declarations to code that reads rows: objects of one form out of nothing but the texts of their elements.
 
 It stands alone as the part of the generated code that never sees an element (:mod:`._decoders` does). An object shows
-the form: which of its fields are there, and of which types; its texts stand in the order of the declarations. The
-generated source can be read with :func:`row_source`.
+the form: which of its fields are there, and of which types; its texts stand in the order of the declarations, and
+:mod:`.columns` reads them. The generated source can be read with :func:`row_source`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -16,9 +16,9 @@ import attrs
 from ..model.declare import Choice, FieldSpec, Kind, Scalar, fields_of
 from ..model.drafts import draft
 from ._compile import Mismatch, Source
-from .columns import read_column
+from .columns import Texts, columns_reader
 
-RowReader = Callable[[list[str]], list[Any]]
+RowReader = Callable[[Sequence[Texts], int], list[Any]]
 _FORMS: Final = 128
 """Forms that are remembered: peers use one or two each; writing the code for one takes a millisecond."""
 
@@ -66,8 +66,21 @@ def _one(kind: Kind, value: Any) -> Any:
 
 @lru_cache(maxsize=_FORMS)
 def row_reader(wanted: Form) -> RowReader:
-    """The function that makes objects of a form out of the texts of all rows."""
-    read: RowReader = _source(wanted).function()
+    """The function that makes objects of a form out of the texts of all rows, column by column, and their number.
+
+    It raises :class:`~._compile.Mismatch` for more or fewer columns than the form has, and what readers of texts raise.
+    """
+    kinds = tuple(_kinds(wanted))
+    if not kinds:
+        raise Mismatch
+    make, read_columns = _source(wanted).function(), columns_reader(kinds)
+
+    def read(columns: Sequence[Texts], count: int) -> list[Any]:
+        if len(columns) != len(kinds):
+            raise Mismatch
+        made: list[Any] = make(*read_columns(columns, count))
+        return made
+
     return read
 
 
@@ -77,14 +90,9 @@ def row_source(wanted: Form) -> str:
 
 
 def _source(wanted: Form) -> Source:
-    out = Source(f"rows_of_{wanted.cls.__name__}", "texts")
-    kinds = list(_kinds(wanted))
-    if not kinds:
-        raise Mismatch
-    columns = [out.fresh("c") for _ in kinds]
-    for number, (column, kind) in enumerate(zip(columns, kinds, strict=True)):
-        out.add(1, f"{column} = {out.bind(read_column(kind), 'read')}(texts[{number}::{len(kinds)}])")
+    columns = [f"c{number}" for number, _ in enumerate(_kinds(wanted))]
     names = ", ".join(columns)
+    out = Source(f"rows_of_{wanted.cls.__name__}", names)
     out.add(1, "found = []")
     out.add(1, f"for {names}, in zip({names}):")
     item = _value(out, wanted, iter(columns))

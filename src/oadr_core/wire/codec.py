@@ -28,7 +28,7 @@ from .parse import DEFAULT_LIMITS, Limits, check_shape, is_small, screen, tree
 from .polls import PROBE, split_poll
 from .runs import restore, shorten
 from .signature import signature_faults
-from .writing import insert
+from .writing import Runs, insert
 
 _PAYLOAD: Final = expand("oadr:oadrPayload")
 _SIGNED_OBJECT: Final = expand("oadr:oadrSignedObject")
@@ -148,7 +148,7 @@ def encode(payload: Payload) -> bytes:
 
     Raises :class:`~oadr_core.errors.LocalError`, which names the field, when ``payload`` cannot be written.
     """
-    runs: list[str] = []
+    runs: Runs = []
     try:
         text = _body(payload, runs)
         if " gml:id=" in text:
@@ -161,7 +161,7 @@ def encode(payload: Payload) -> bytes:
         raise _explain(payload, error) from None
 
 
-def _body(payload: Payload, runs: list[str]) -> str:
+def _body(payload: Payload, runs: Runs) -> str:
     """The element of the message, without envelope and declarations of namespaces.
 
     Raises what compiled code raises when it stumbles; :func:`encode` turns that into a ``LocalError``.
@@ -171,7 +171,7 @@ def _body(payload: Payload, runs: list[str]) -> str:
     return f"<{name}{attributes(payload) if attributes else ''}>{encoder(cls)(payload, runs)}</{name}>"
 
 
-def _document(cls: type, text: str, runs: list[str]) -> bytes:
+def _document(cls: type, text: str, runs: Runs) -> bytes:
     document = insert(
         f"<oadr:oadrPayload{declarations(cls)}><oadr:oadrSignedObject>{text}"
         "</oadr:oadrSignedObject></oadr:oadrPayload>",

@@ -51,7 +51,7 @@ _NAME_START: Final = (
     "A-Z_a-z\xc0-\xd6\xd8-\xf6\xf8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f\u2c00-\u2fef\u3001-\ud7ff"
 )
 _NAME: Final = re.compile(f"[{_NAME_START}][{_NAME_START}.0-9\xb7\u0300-\u036f\u203f\u2040-]*")
-_PUBLISHED_DURATION: Final = re.compile(r"[+-]?P(\d++Y)?(\d++M)?(\d++D)?T?(\d++H)?(\d++M)?(\d++S)?|\d++W", re.ASCII)
+_PUBLISHED_DURATION: Final = re.compile(r"[+-]?P(\d++Y)?(\d++M)?(\d++D)?T?(\d++H)?(\d++M)?(\d++S)?|\d++W")
 _UNSAFE: Final = re.compile("[\\x00-\\x08\\x0b-\\x1f&<>\\ud800-\\udfff\\ufffe\\uffff]")
 _ILLEGAL: Final = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"})

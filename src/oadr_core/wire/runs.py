@@ -6,8 +6,9 @@ document, and :func:`restore` puts into the parsed tree an element that stands f
 
 - Only documents without ``<!`` and ``<?`` are shortened, so every ``<`` begins a tag, and what stands between the first
   interval's start tag and its end tag is what the parser sees there, whatever surrounds it.
-- The others have the same bytes, except where the first has ``>text</``. The text on either side is of characters that
-  mean themselves, so they begin and end in the same state of the parser, and have the same elements.
+- The others have the same bytes, except where the first has ``>text</``: written with their texts between the tags of
+  the first, they are what arrived. The texts on either side are of characters that mean themselves, so they begin and
+  end in the same state of the parser, and have the same elements.
 - The parser finds the first where it was marked, and its texts are exactly the ones that vary.
 
 Everything else (one interval of another form, an entity among the values, a comment) is left to the parser alone.
@@ -16,17 +17,22 @@ Everything else (one interval of another form, an entity among the values, a com
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any, Final, NamedTuple
 from xml.etree.ElementTree import Element
 
 from ..model.namespaces import expand
 from ._compile import Mismatch
 from ._rows import Form, row_reader
+from .columns import Texts, woven
+from .convert import BLANK
 
-_SLOT: Final = re.compile(r">([ -%'-;=?-~]+)</")
-"""Text between a start tag and an end tag, of characters that mean themselves."""
-_BLANK: Final = b" \t\r\n"
+_TEXT: Final = r"([ -%'-;=?-~]++)"
+"""Text of characters that mean themselves."""
+_SLOT: Final = re.compile(f">{_TEXT}</")
+"""That between a start tag and an end tag."""
 RUNS: Final = ("strm:intervals", "ei:interval")
 """The list in which there may be a run, and the elements that it is of."""
 _LISTS: Final = expand(RUNS[0])
@@ -34,16 +40,23 @@ _LIST_END: Final = b"intervals>"
 _NAME: Final = b"interval>"
 _FEW: Final = 4
 """Rows from which on the detour pays."""
+_GUESSED: Final = 400_000
+"""Characters from which on it pays to guess which texts are the same in all rows."""
+_SAMPLES: Final = 8
+"""Rows that are looked at for that."""
 _WIDEST: Final = 256
 """Texts of a row: the code that reads rows grows with them, and is remembered."""
+_FORMS: Final = 128
+"""Forms that are remembered: peers use one or two each."""
 _MARK: Final = "run"
 
 
 class Rows(NamedTuple):
-    """The texts of a run of intervals, one after the other, and how many belong to one."""
+    """The texts of a run of intervals: those of the first, and each text in all of them."""
 
-    texts: list[str]
-    width: int
+    first: list[str]
+    columns: list[Texts]
+    number: int
     elements: int
     """How many each interval has."""
 
@@ -59,9 +72,9 @@ class Run(Element):
 
     def read(self, decode: Callable[[Element], Any]) -> list[Any]:
         """What ``decode`` makes of each of them."""
-        first, texts, width = decode(self), self._rows.texts, self._rows.width
-        items = row_reader(Form.of(first))(texts)
-        if len(items) * width != len(texts) or items[0] != first:
+        first = decode(self)
+        items = row_reader(Form.of(first))(self._rows.columns, self._rows.number)
+        if items[0] != first:
             raise Mismatch
         return items
 
@@ -81,7 +94,7 @@ def shorten(document: bytes) -> tuple[bytes, list[Rows]] | None:
         end = document.rfind(close, first, stop) + len(close)
         if start < 0 or first < tag_end or end < first:
             continue
-        if (rows := _rows(document[start:first], document[first:end])) is not None:
+        if (rows := _rows(document[start:first], memoryview(document)[first:end])) is not None:
             mark = b' %b="%d"' % (_MARK.encode(), len(found))
             pieces += document[behind : tag_end - 1], mark, document[tag_end - 1 : first]
             found.append(rows)
@@ -89,23 +102,65 @@ def shorten(document: bytes) -> tuple[bytes, list[Rows]] | None:
     return (b"".join([*pieces, document[behind:]]), found) if found else None
 
 
-def _rows(first: bytes, others: bytes) -> Rows | None:
+def _rows(first: bytes, others: memoryview) -> Rows | None:
     """The texts in intervals that follow each other, if all are of one form."""
-    start = others.find(b"<")
-    if start < 0 or others[:start].strip(_BLANK) or not others.isascii():
-        return None
-    form = _SLOT.split(first.decode("ascii", "replace"))
-    pieces = _SLOT.split(others.decode("ascii"))
-    width, blank = len(form) // 2, others[:start].decode("ascii")
-    count, rest = divmod(len(pieces) // 2, width or 1)
-    if not 0 < width <= _WIDEST or rest or count < _FEW or pieces[0] != blank + form[0] or pieces[-1] != form[-1]:
-        return None
-    if pieces[2:-1:2] != ([*form[2:-1:2], form[-1] + blank + form[0]] * count)[:-1]:
-        return None
     ends = first.count(b"</")
-    if first.count(b"<") != 2 * ends + first.count(b"/>"):
+    try:
+        head, *form = _SLOT.split(str(first[:-1], "ascii"))
+        text = str(others, "ascii")
+    except UnicodeDecodeError:
         return None
-    return Rows(form[1::2] + pieces[1::2], width, first.count(b"<") - ends)
+    texts, tags = form[::2], [f"</{tag}>" for tag in form[1::2]]
+    blank = text[: max(0, text.find("<"))]
+    if not 0 < len(texts) <= _WIDEST or blank.strip(BLANK) or first.count(b"<") != 2 * ends + first.count(b"/>"):
+        return None
+    tags = [f"{blank}{head}>", *tags]
+    found = _read(_guess(texts, tags, text), tags, text) if len(text) > _GUESSED else None
+    columns, count = found or _read([None] * len(texts), tags, text) or ([], 0)
+    if count < _FEW:
+        return None
+    every = [one if one is own else (own, *one) for own, one in zip(texts, columns, strict=True)]
+    return Rows(texts, every, count + 1, first.count(b"<") - ends)
+
+
+def _guess(texts: list[str], tags: list[str], text: str) -> list[str | None]:
+    """The texts of the first row that are the same in some others, and perhaps in all."""
+    places = [text.find(tags[0], at) for at in range(0, len(text), len(text) // _SAMPLES)]
+    matches = [_matcher(tuple(map(len, tags)))(text, place) for place in places if place >= 0]
+    rows = [match.groups() for match in matches if match]
+    return [own if others.count(own) == len(others) else None for own, *others in zip(texts, *rows, strict=True)]
+
+
+def _read(texts: Sequence[str | None], tags: Sequence[str], text: str) -> tuple[list[Texts], int] | None:
+    """Each text in all rows, and their number, where rows are tags and texts in turns. It is said which texts are
+    always the same, where that is known; so are the columns.
+    """
+    between = [tags[0]]
+    for own, tag in zip(texts, tags[1:], strict=True):
+        if own is None:
+            between.append(tag)
+        else:
+            between[-1] += own + tag
+    match, at = _matcher(tuple(map(len, between))), 0
+    cells: list[tuple[str, ...]] = []
+    while (found := match(text, at)) is not None:
+        cells.append(found.groups())
+        at = found.end()
+    if not cells or at < len(text):
+        return None
+    varying, at = zip(*cells, strict=True), 0
+    columns: list[Texts] = [next(varying) if own is None else own for own in texts]
+    for part in woven([tags[0], *chain.from_iterable(zip(columns, tags[1:], strict=True))], len(cells)):
+        if not text.startswith(part, at):
+            return None
+        at += len(part)
+    return columns, len(cells)
+
+
+@lru_cache(maxsize=_FORMS)
+def _matcher(lengths: tuple[int, ...]) -> Callable[[str, int], re.Match[str] | None]:
+    """What finds the texts between so many characters."""
+    return re.compile(f"(?s){_TEXT.join(f'.{{{length}}}' for length in lengths)}").match
 
 
 def restore(root: Element, found: list[Rows]) -> bool:
@@ -119,7 +174,7 @@ def restore(root: Element, found: list[Rows]) -> bool:
             return False
         rows, elements = found[number], list(first.iter())
         leaves = [element for element in elements if element.text and not len(element)]
-        if len(elements) != rows.elements or [leaf.text for leaf in leaves] != rows.texts[: rows.width]:
+        if len(elements) != rows.elements or [leaf.text for leaf in leaves] != rows.first:
             return False
         intervals[0] = Run(first, rows)
         number += 1

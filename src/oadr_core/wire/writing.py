@@ -8,39 +8,39 @@ texts of each element in one go. Objects of different forms are left to the code
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from operator import attrgetter
-from types import NoneType
+from functools import cache
+from io import BytesIO
 from typing import Any, Final
 
 from ..model.declare import Choice, FieldSpec, Kind, Scalar, fields_of
 from ..model.values import LexicalFloat
-from ._compile import Mismatch, alternatives
-from .columns import PLAIN_NUMBERS, write_column
+from ._compile import Mismatch, Source, alternatives
+from .columns import PLAIN_NUMBERS, Column, woven, write_columns
 
 _FEW: Final = 64
 """Objects from which on the detour pays."""
 _WIDEST: Final = 256
 """Values of an object: a form with more has no long runs."""
 
-_NOTHING: Final = {NoneType}
 _TUPLES: Final = {tuple}
 _NUMBERS: Final = PLAIN_NUMBERS | {LexicalFloat}
 MARK: Final = "\0"
 """A character that no XML has."""
 
-Piece = str | list[str]
-"""What is the same in all objects, or the texts of an element, one for each object."""
+Runs = list[Iterator[str]]
+"""What is written column by column, in parts."""
 
 
-def write_run(name: str, items: Sequence[Any], encode: Callable[[Any, list[str]], str], runs: list[str]) -> str:
+def write_run(name: str, items: Sequence[Any], encode: Callable[[Any, Runs], str], runs: Runs) -> str:
     """The elements ``name`` of a list of objects of one class; ``encode`` writes the content of one.
 
-    What was written column by column is added to ``runs``, and :data:`MARK` stands for it: copying megabytes into the
+    What is written column by column is added to ``runs``, and :data:`MARK` stands for it: copying megabytes into the
     text of each element around them would take as long as writing them.
     """
     if len(items) >= _FEW:
         try:
-            runs.append(_joined([f"<{name}>", *_object(type(items[0]), items), f"</{name}>"], len(items)))
+            pieces = [f"<{name}>", *_object(type(items[0]), items, set(map(type, items))), f"</{name}>"]
+            runs.append(woven(write_columns(pieces), len(items)))
         except Mismatch:
             pass
         else:
@@ -48,42 +48,32 @@ def write_run(name: str, items: Sequence[Any], encode: Callable[[Any, list[str]]
     return "".join([f"<{name}>{encode(item, runs)}</{name}>" for item in items])
 
 
-def insert(text: str, runs: list[str]) -> bytes:
+def insert(text: str, runs: Runs) -> bytes:
     """The whole document, of the text with marks and what they stand for."""
     if not runs:
         return text.encode()
-    pieces = text.split(MARK)
-    between = [piece.encode() for run in zip(pieces, runs, strict=False) for piece in run]
-    return b"".join([*between, pieces[-1].encode()])
+    first, *others = text.split(MARK)
+    document = BytesIO()
+    document.write(first.encode())
+    for run, other in zip(runs, others, strict=True):
+        document.writelines(part.encode() for part in run)
+        document.write(other.encode())
+    return document.getvalue()
 
 
-def _joined(pieces: list[Piece], count: int) -> str:
-    """The pieces of each object one after the other, and the objects one after the other."""
-    merged: list[Piece] = [""]
-    for piece in pieces:
-        last = merged[-1]
-        if isinstance(last, str) and isinstance(piece, str):
-            merged[-1] = last + piece
-        else:
-            merged.append(piece)
-    width = len(merged)
-    texts = [""] * (width * count)
-    for place, piece in enumerate(merged):
-        texts[place::width] = [piece] * count if isinstance(piece, str) else piece
-    return "".join(texts)
-
-
-def _object(cls: type, items: Sequence[Any]) -> Iterator[Piece]:
+def _object(cls: type, items: Sequence[Any], types: set[type]) -> Iterator[str | Column]:
     """The content of the elements of objects, which must be of this class."""
-    if set(map(type, items)) != {cls}:
+    if types != {cls}:
         raise Mismatch
-    for spec in fields_of(cls):
-        values = list(map(attrgetter(spec.name), items))
+    for spec, values_of in _fields(cls):
+        values = values_of(items)
         types = set(map(type, values))
-        if types == _NOTHING or (types == _TUPLES and not any(values)):
+        if len(values) not in (0, len(items)):
+            raise Mismatch
+        if not values or (types == _TUPLES and not any(values)):
             if spec.minimum:
                 raise Mismatch
-        elif spec.attribute or spec.repeats or NoneType in types:
+        elif spec.attribute or spec.repeats:
             raise Mismatch
         elif spec.repeated:
             yield from _several(spec, values)
@@ -91,7 +81,18 @@ def _object(cls: type, items: Sequence[Any]) -> Iterator[Piece]:
             yield from _one(spec.path, spec.kind, values, types)
 
 
-def _several(spec: FieldSpec, values: list[Any]) -> Iterator[Piece]:
+@cache
+def _fields(cls: type) -> list[tuple[FieldSpec, Callable[[Sequence[Any]], list[Any]]]]:
+    """The fields of a class, and what takes the values of each, but for ``None``, out of many objects."""
+    found = []
+    for spec in fields_of(cls):
+        out = Source(f"all_{spec.name}", "items")
+        out.add(1, f"return [value for item in items if (value := item.{spec.name}) is not None]")
+        found.append((spec, out.function()))
+    return found
+
+
+def _several(spec: FieldSpec, values: list[Any]) -> Iterator[str | Column]:
     """As many in each object, of the same types in the same order."""
     count = len(values[0])
     if set(map(type, values)) != {tuple} or set(map(len, values)) != {count} or count > _WIDEST:
@@ -100,14 +101,14 @@ def _several(spec: FieldSpec, values: list[Any]) -> Iterator[Piece]:
         yield from _one(spec.path, spec.kind, column, set(map(type, column)))
 
 
-def _one(path: tuple[str, ...], kind: Kind, values: Sequence[Any], types: set[type]) -> Iterator[Piece]:
+def _one(path: tuple[str, ...], kind: Kind, values: Sequence[Any], types: set[type]) -> Iterator[str | Column]:
     while isinstance(kind, Choice):
         path, kind = _chosen(kind, types)
     yield "".join(f"<{name}>" for name in path)
     if isinstance(kind, Scalar):
-        yield _texts(kind, values, types)
+        yield Column(kind, values, types)
     elif isinstance(kind, type):
-        yield from _object(kind, values)
+        yield from _object(kind, values, types)
     else:
         raise Mismatch
     yield "".join(f"</{name}>" for name in reversed(path))
@@ -119,13 +120,3 @@ def _chosen(kind: Choice, types: set[type]) -> tuple[tuple[str, ...], Kind]:
         if types <= (_NUMBERS if isinstance(inner, Scalar) else {inner}):
             return path, inner
     raise Mismatch
-
-
-def _texts(kind: Scalar, values: Sequence[Any], types: set[type]) -> Piece:
-    """The texts of an element: one, if it is the same in all objects."""
-    if kind.type != "float":
-        first = values[0]
-        same = len(set(map(id, values))) == 1
-        if same or (types == {str} and values.count(first) == len(values)):
-            return write_column(kind, [first])[0]
-    return write_column(kind, values)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from .options import Number
 from .passphrase import passphrase_again, passphrase_of, passphrase_options
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _fingerprints(context: click.Context, parameter: click.Parameter, texts: tup
 @click.option("--ven-name", metavar="NAME", help="What the VEN is called, for the advice; nothing is registered.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, 600, min_open=True),
+    type=Number(0, 600, min_open=True),
     default=10.0,
     show_default=True,
     metavar="SECONDS",

@@ -15,6 +15,7 @@ import click
 
 from .failures import Failed
 from .files import STDIN, read, shown_name
+from .options import Number
 
 _PLACE: Final = re.compile(r"(?:https://)?(\[[0-9A-Fa-f:.%]+\]|[^/\[\]:@\s]+)(?::(\d{1,5}))?(/\S*)?")
 _HTTPS: Final = 443
@@ -25,7 +26,7 @@ _LAST_PORT: Final = 65535
 @click.argument("places", nargs=-1, required=True, metavar="FILE|HOST:PORT...")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, 600, min_open=True),
+    type=Number(0, 600, min_open=True),
     default=10.0,
     show_default=True,
     metavar="SECONDS",

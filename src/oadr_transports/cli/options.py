@@ -5,10 +5,12 @@ It stands alone because these are small languages of their own, and are tested a
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -20,6 +22,17 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION: Final = re.compile(r"(?:\d+[smhd])+", re.ASCII)
 _PART: Final = re.compile(r"(\d+)([smhd])", re.ASCII)
 _LONGEST: Final = timedelta(days=3650)
+
+
+class Number(click.FloatRange):
+    """A number of a range. ``nan`` lies in none, and click lets it pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """As of click."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail("nan is no number.", param, ctx)
+        return number
 
 
 def parse_duration(text: str) -> timedelta:
@@ -241,6 +254,19 @@ def parse_rule(text: str) -> dict[str, Any]:
             known = ", ".join((*_RULE_PATTERNS, *_RULE_LENGTHS))
             raise ValueError(f"{setting!r}: FIELD=VALUE is expected, with one of {known}")
     return found
+
+
+def rule_text(rule: Mapping[str, Any]) -> str:
+    """A rule, with its durations in seconds, as :func:`parse_rule` reads it."""
+    words = [next(word for word, kind in _RULE_KINDS.items() if kind == rule["ask"])]
+    words += [f"{word}={rule[name]}" for word, name in _RULE_PATTERNS.items() if name in rule]
+    words += [f"{word}={_period_text(int(rule[name]))}" for word, name in _RULE_LENGTHS.items() if name in rule]
+    return ",".join(words)
+
+
+def _period_text(seconds: int) -> str:
+    unit, length = max(((unit, length) for unit, length in _UNITS.items() if not seconds % length), key=itemgetter(1))
+    return f"{seconds // length}{unit}"
 
 
 def option(parse: Callable[[str], _T]) -> Callable[[click.Context, click.Parameter, Any], Any]:

@@ -6,6 +6,7 @@ It stands alone as the command and its words; what is simulated and judged is in
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from .failures import Failed
+from .options import Number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,13 +24,13 @@ if TYPE_CHECKING:
 
 SHOWN_LINES: Final = 40
 """Lines of a transcript on the screen; all of them are in the file."""
-_RATE: Final = click.FloatRange(min=0, max=1000)
-_SHARE: Final = click.FloatRange(min=0, max=0.95)
+_RATE: Final = Number(min=0, max=1000)
+_SHARE: Final = Number(min=0, max=0.95)
 
 
 @click.command
 @click.option("--vens", type=click.IntRange(1, 200_000), default=100, show_default=True, help="How many VENs.")
-@click.option("--hours", type=click.FloatRange(min=0.1, max=8760), default=24.0, show_default=True, help="How long.")
+@click.option("--hours", type=Number(min=0.1, max=8760), default=24.0, show_default=True, help="How long.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Everything that looks random follows from it.")
 @click.option("--seeds", type=click.IntRange(min=1), help="Try so many seeds, from --seed on, until one fails.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes for --seeds.")
@@ -44,10 +46,10 @@ _SHARE: Final = click.FloatRange(min=0, max=0.95)
     help="Seconds between samples of each VEN's load; 0 for no reports.",
 )
 @click.option("--events", type=_RATE, default=3.0, show_default=True, help="Events a day; some of them change.")
-@click.option("--push", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of VENs pushed to.")
+@click.option("--push", type=Number(0, 1), default=0.0, show_default=True, help="Share of VENs pushed to.")
 @click.option("--loss", type=_SHARE, default=0.0, show_default=True, help="Share of requests, and of replies, lost.")
 @click.option(
-    "--delay", type=click.FloatRange(0, 60), default=0.0, show_default=True, metavar="S", help="Longest delay."
+    "--delay", type=Number(0, 60), default=0.0, show_default=True, metavar="S", help="Longest delay."
 )
 @click.option("--duplicate", type=_SHARE, default=0.0, show_default=True, help="Share of requests that come twice.")
 @click.option("--reorder", type=_SHARE, default=0.0, show_default=True, help="Share of messages that others overtake.")
@@ -332,6 +334,8 @@ def _check_plot(path: Path, seeds: int | None) -> None:
 
     if path.suffix.lower() not in FORMATS:
         raise click.UsageError(f"--plot: a file that ends in {', '.join(FORMATS)} is expected, not {path.name}")
+    if not os.access(path.parent, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise click.UsageError(f"--plot: {path} cannot be written")
     try:
         import matplotlib  # noqa: F401  # an extra: nobody shall wait for a run that cannot be drawn
     except ModuleNotFoundError:

@@ -13,7 +13,7 @@ import click
 
 from .admin import Json, admin_options, running_vtn, show_json, table
 from .failures import Failed
-from .options import moment, option, parse_duration, parse_rule
+from .options import moment, option, parse_duration, parse_rule, rule_text
 from .say import clean, number, put
 from .vtn_values import export, plot
 
@@ -202,7 +202,7 @@ def request(
         body["r_ids"] = list(r_ids)
     lengths = {
         "granularity": timedelta() if on_change else granularity,
-        "report_back_duration": timedelta() if once else timedelta(minutes=1) if on_change and back is None else back,
+        "report_back_duration": timedelta() if once else back,
         "duration": duration,
     }
     body.update({name: length.total_seconds() for name, length in lengths.items() if length is not None})
@@ -293,8 +293,7 @@ def policy(
         show_json(found)
         return 0
     for one in found["rules"]:
-        settings = (f"{name}={what}" for name, what in one.items() if name != "ask")
-        put(clean(_SEVERAL.join((one["ask"], *settings))))
+        put(clean(rule_text(one)))
     if not found["rules"]:
         put("nothing is asked for")
     return 0

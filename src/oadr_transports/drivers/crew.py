@@ -28,10 +28,12 @@ class Crew:
         self._count = 0
 
     def start(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
-        """Have a function called, now or when a thread is free."""
+        """Have a function called, now or when a thread is free; not at all, if the future is cancelled before."""
         future: Future[_R] = Future()
 
         def job() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
             try:
                 future.set_result(function(*args, **kwargs))
             except BaseException as error:

@@ -7,6 +7,10 @@ out outputs.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -21,6 +25,7 @@ from ..asking import CANCELLED, Call, Calls, Errand, Outcomes, late, outcome_of,
 from ..hooks import Hooks, Watched
 from ..notes import Event
 from ..ports import Carrier
+from .crew import Crew
 from .inlet import Inlet
 from .pilot import CALLS, INPUTS, Given, Pilot, deliver
 
@@ -32,8 +37,8 @@ class AnyioDriver(Inlet):
         super().__init__(pilot)
         self._carrier = Watched(carrier, hooks, self._ask)
         self._send, self._inbox = anyio.create_memory_object_stream[Given](INPUTS)
-        self._threads: Final = anyio.CapacityLimiter(CALLS)
-        self._meters: Final = anyio.CapacityLimiter(CALLS)  # who is stuck there takes no thread from the handlers
+        self._threads: Final = Crew(CALLS, "handler")  # busy threads of anyio keep the process from ending
+        self._meters: Final = Crew(CALLS, "meter")  # who is stuck there takes no thread from the handlers
         self._scopes: dict[int, anyio.CancelScope] = {}
         self._all = anyio.CancelScope()
         self._token = anyio.lowlevel.current_token()
@@ -69,6 +74,8 @@ class AnyioDriver(Inlet):
                         await self._turn(tasks)
         finally:
             self._pilot.over()
+            self._threads.dismiss()
+            self._meters.dismiss()
 
     async def _turn(self, tasks: anyio.abc.TaskGroup) -> None:
         given = None
@@ -106,8 +113,8 @@ class AnyioDriver(Inlet):
 
         async def ask(number: int, asked: Call) -> None:
             with anyio.move_on_after(asked.within_s) as scope:
-                in_thread = self._in_thread if asked.within_s is None else self._in_meter_thread
-                outcomes[number] = await outcome_of(asked, in_thread)
+                crew = self._threads if asked.within_s is None else self._meters
+                outcomes[number] = await outcome_of(asked, partial(self._in_thread, crew))
             if scope.cancelled_caught:
                 outcomes[number] = late(asked)
 
@@ -116,8 +123,17 @@ class AnyioDriver(Inlet):
                 tasks.start_soon(ask, number, asked)
         return tuple(outcomes)
 
-    async def _in_thread(self, function: Callable[[], list[Any]]) -> list[Any]:
-        return await anyio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._threads)
+    async def _in_thread(self, crew: Crew, function: Callable[[], list[Any]]) -> list[Any]:
+        done = anyio.Event()
 
-    async def _in_meter_thread(self, function: Callable[[], list[Any]]) -> list[Any]:
-        return await anyio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._meters)
+        def ring(future: Future[list[Any]]) -> None:
+            with suppress(RuntimeError):  # the loop has ended, and nobody waits
+                self._here(done.set)
+
+        future = crew.start(copy_context().run, function)
+        future.add_done_callback(ring)
+        try:
+            await done.wait()
+        finally:
+            future.cancel()  # one that has not begun is not begun
+        return future.result()

@@ -137,4 +137,5 @@ def _waited(future: Future[Outcome], asked: Call, begun: float) -> Outcome:
     try:
         return future.result(None if asked.within_s is None else max(begun + asked.within_s - monotonic(), 0.0))
     except TimeoutError:
+        future.cancel()  # one that has not begun is not begun
         return late(asked)

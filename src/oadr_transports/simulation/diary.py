@@ -107,7 +107,7 @@ class Diary:
         self.cancelled: dict[str, datetime] = {}
         self.told: dict[str, tuple[int, int]] = {}
         self.offsets: dict[str, tuple[float, float]] = {}
-        self.slots: dict[str, datetime] = {}
+        self.slots: dict[str, tuple[datetime, datetime]] = {}  # the last time asked for, and the latest
         self.samples: dict[tuple[str, float], tuple[float, float]] = {}
         self.received: dict[tuple[str, float], float | None] = {}
         self.polls = 0

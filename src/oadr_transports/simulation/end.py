@@ -138,7 +138,9 @@ class End:
         if (taken := self.TAKEN.get(type(something))) is not None:
             taken(self, something, saves)
         if doom is not None:
-            outputs = outputs[: len(outputs) // 2] if doom.moment is Moment.HALF_WAY else ()
+            carried_out = len(outputs) // 2 if doom.moment is Moment.HALF_WAY else 0
+            self._saved_untold(outputs[carried_out:])
+            outputs = outputs[:carried_out]
         transcript, reply = self.world.transcript, None
         for output in outputs:
             if type(output) is SendReply:
@@ -162,6 +164,9 @@ class End:
                 saved[record.key] = record
         if wanted.reports:
             self.world.ledger.samples.received(wanted.reports)
+
+    def _saved_untold(self, outputs: tuple[Output, ...]) -> None:
+        """The process dies before it carries these out; what they tell of is saved."""
 
     def restore(self) -> None:
         raise NotImplementedError

@@ -63,13 +63,20 @@ class Ledger:
         events = self.diaries[ven.index].events
         before = events.get(event_id)
         attempts = 1
-        if before is not None and before.version == version:
+        if before is not None and before.version == version and not self._came_back(ven, event_id, version):
             if not before.failed:
                 text = f"{ven.name} is asked again about version {version} of {event_id}"
                 raise Broken(Invariant.ASKED_ONCE, text, ven.index)
             attempts = before.attempts + 1
         events[event_id] = Question(version, default=note.default, attempts=attempts)
         return attempts
+
+    def _came_back(self, ven: VenEnd, event_id: str, version: int) -> bool:
+        """True when an event is over by the clock of the VEN, which forgets it then, and that of the VTN is behind: so
+        the VTN may distribute it once more, and to the VEN it is new."""
+        window = self._versions.get((event_id, version))
+        over = window is not None and ven.wall >= window.end + SECOND * window.start_after_s
+        return over and self._world.vtn.wall < ven.wall
 
     def decided(self, ven: VenEnd, command: Decide | MakeOpt) -> None:
         """An application has decided, and that is saved."""
@@ -164,12 +171,16 @@ class Ledger:
             measures.opted_in += 1
         else:
             measures.opted_out += 1
-        self._opts[note.ven_id, note.event_id] = note.modification_number, note.opt_type
+        self.saved(note)
         if window is not None:
             measures.to_answer_s.append(self._now_s - window.published_s)
 
+    def saved(self, note: OptReceived) -> None:
+        """The VTN has an answer, whether or not it lives to tell of it."""
+        self._opts[note.ven_id, note.event_id] = note.modification_number, note.opt_type
+
     def restored(self, session: VtnSession) -> None:
-        """A VTN that has come back knows every opt that it has told its operator of."""
+        """A VTN that has come back knows every opt that it has saved."""
         for (ven_id, event_id), opt in self._opts.items():
             twin, entry = session.vens.get(ven_id), session.events.get(event_id)
             delivery = None if twin is None else twin.deliveries.get(event_id)

@@ -12,6 +12,7 @@ from oadr_core.engine import (
     AbandonExchange,
     ExchangeFailed,
     Failure,
+    Output,
     ReplyArrived,
     RequestArrived,
     SendReply,
@@ -84,6 +85,11 @@ class VtnEnd(End):
         if ven is not None:
             ven.upset_s = self.world.agenda.now_s
             self.world.measures.failed += 1
+
+    def _saved_untold(self, outputs: tuple[Output, ...]) -> None:
+        for output in outputs:
+            if isinstance(output, OptReceived):
+                self.world.ledger.saved(output)
 
     def _opted(self, note: OptReceived) -> None:
         self.world.ledger.opted(note)

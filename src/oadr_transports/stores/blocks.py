@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from operator import lt
@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 import attrs
 
-from oadr_core.engine.values import DataPoint, ReportReceived, Value
+from oadr_core.engine.values import Columns, DataPoint, ReportReceived, Value
 from oadr_core.model import GBPayload, ItemBase, PayloadResourceStatus
 from oadr_core.wire.jsonform import part_from_json, part_to_json
 
@@ -96,29 +96,37 @@ def _brief(column: Sequence[Any]) -> Sequence[Any]:
 
 def blocks_of(report: ReportReceived) -> Iterator[tuple[Series, list[Block]]]:
     """What a report holds, series by series."""
-    known: Sequence[datetime] = ()
+    name = None if report.report_name is None else str(report.report_name)
+    known: Columns | None = None
     times: list[int] = []
+    durations: Sequence[int | None] = _SILENT
     for r_id, columns in report.values.columns.items():
-        if columns.times is not known:  # the data points of a report share their times, as a rule
-            known, times = columns.times, [microseconds(begin) for begin in columns.times]
+        if known is None or columns.times is not known.times:  # the data points of a report share these, as a rule
+            times = [microseconds(begin) for begin in columns.times]
+        if known is None or columns.durations is not known.durations:
+            durations = _short(columns.durations, _length)
+        known = columns
         series = Series(
             ven_id=report.ven_id,
             report_request_id=report.report_request_id,
             report_specifier_id=report.report_specifier_id,
             r_id=r_id,
-            report_name=None if report.report_name is None else str(report.report_name),
+            report_name=name,
             point=report.values.point(r_id),
         )
-        durations, qualities = columns.durations, columns.qualities
         block = Block(
             times=times,
-            durations=_SILENT if durations is None else tuple(_length(each) for each in _brief(durations)),
+            durations=durations,
             values=columns.values,
-            qualities=_SILENT if qualities is None else tuple(_text(each) for each in _brief(qualities)),
-            accuracies=_SILENT if columns.accuracies is None else _brief(columns.accuracies),
-            confidences=_SILENT if columns.confidences is None else _brief(columns.confidences),
+            qualities=_short(columns.qualities, _text),
+            accuracies=_short(columns.accuracies),
+            confidences=_short(columns.confidences),
         )
         yield series, normal(block)
+
+
+def _short(column: Sequence[Any] | None, convert: Callable[[Any], Any] = lambda item: item) -> Sequence[Any]:
+    return _SILENT if column is None else tuple(map(convert, _brief(column)))
 
 
 def _length(duration: timedelta | None) -> int | None:
@@ -132,7 +140,7 @@ def _text(quality: str | None) -> str | None:
 def normal(block: Block) -> list[Block]:
     """Ascending blocks of a fair size, whatever a VEN has sent."""
     times = block.times
-    if len(times) <= MOST and all(map(lt, times, times[1:])):
+    if len(times) == 1 or (len(times) <= MOST and all(map(lt, times, times[1:]))):
         return [block]
     return merged([block])
 
@@ -188,15 +196,15 @@ def packed(block: Block) -> Packed:
     except TypeError:
         others = {str(n): _typed(v) for n, v in enumerate(values) if not isinstance(v, (int, float))}
         numbers = array("d", [v if isinstance(v, (int, float)) else 0.0 for v in values])
-    columns = tuple(map(tuple, (block.durations, block.qualities, block.accuracies, block.confidences)))
+    columns = tuple(block.durations), tuple(block.qualities), tuple(block.accuracies), tuple(block.confidences)
     return Packed(
-        start=times[0],
-        last=times[-1],
-        size=count,
-        step=step if regular else None,
-        times=None if regular else _bytes(array("q", times)),
-        numbers=_bytes(numbers),
-        details=_usual(columns) if not others and sum(map(len, columns)) == len(columns) else _details(columns, others),
+        times[0],
+        times[-1],
+        count,
+        step if regular else None,
+        None if regular else _bytes(array("q", times)),
+        _bytes(numbers),
+        _usual(columns) if not others and sum(map(len, columns)) == len(columns) else _details(columns, others),
     )
 
 
@@ -217,7 +225,7 @@ def extended(block: Packed, value: Packed) -> Packed | None:
     is_alike = value.size == 1 and block.details == value.details and _OTHER_VALUES not in value.details
     if not is_alike or block.times is not None or value.start != block.last + step:
         return None
-    return block._replace(last=value.last, size=block.size + 1, step=step, numbers=block.numbers + value.numbers)
+    return Packed(block.start, value.last, block.size + 1, step, None, block.numbers + value.numbers, block.details)
 
 
 def unpacked(block: Packed) -> Block:

@@ -61,6 +61,7 @@ GROWN: Final = 64
 """Values up to which a block grows when they come one by one: an hour of minutes, half a kilobyte."""
 GROWING: Final = timedelta(hours=1)
 """For how long it does. Its values count as arrived with the first of them."""
+_GROWING: Final = GROWING // MICROSECOND
 NAMES: Final = "ven_id, report_specifier_id, report_request_id, r_id, described"
 PACKED: Final = ", ".join(Packed._fields)
 _SMALL: Final = {"numbers", "times"}
@@ -97,13 +98,14 @@ class ValueTables:
     def _add(self, report: ReportReceived, found: list[tuple[Series, list[Block]]], received: int) -> None:
         names = [series.r_id for series, _ in found]
         key = (report.ven_id, report.report_specifier_id, report.report_request_id, min(names), max(names))
-        known = {(r_id, text): row for r_id, text, *row in self._database.execute(_KNOWN, key)}
+        known = {row[:2]: row[2:] for row in self._database.execute(_KNOWN, key)}
         later: list[tuple[object, ...]] = []
         grown: list[tuple[object, ...]] = []
         for series, blocks in found:
             text = described(series.report_name, series.point)
-            number, last, arrived, *fields = known.get((series.r_id, text)) or (self._new(series, text), None, 0)
-            there = None if last is None else Packed(*fields)
+            row = known.get((series.r_id, text)) or (self._new(series, text), None, 0)
+            number, last, arrived = row[:3]
+            there = None if last is None else Packed._make(row[3:])
             for block in blocks:
                 if there is not None and block.times[0] <= there.last:
                     self._merge(number, block, received)
@@ -114,8 +116,10 @@ class ValueTables:
                     later.append((number, received, *new))
                 else:
                     grown.append((longer.last, longer.size, longer.step, longer.numbers, last))
-        self._database.executemany(_EXTEND, grown)
-        self._database.executemany(_INSERT, later)
+        if grown:
+            self._database.executemany(_EXTEND, grown)
+        if later:
+            self._database.executemany(_INSERT, later)
 
     def prune(self, before: datetime) -> bool:
         """Remove some blocks that arrived before a time; true when there may be more of them."""
@@ -149,4 +153,4 @@ class ValueTables:
 
 
 def _may_grow(block: Packed, age: int) -> bool:
-    return block.size < GROWN and 0 <= age < GROWING // MICROSECOND
+    return block.size < GROWN and 0 <= age < _GROWING

@@ -103,6 +103,7 @@ def one_at_a_time(bench: StoreBench) -> None:
 
     with bench.opened() as store:
         store.commit({"by": record(1)})
+        store.load()  # which must not give the lock back
         found = Child(job).ended()[0]
         kinds = found.get("kinds", ()) if isinstance(found, dict) else ()
         if "BlockingIOError" not in kinds:

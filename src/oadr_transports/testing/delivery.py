@@ -17,29 +17,33 @@ from oadr_core.model import ServiceName
 from ..ports import Reply
 from .links import PATIENCE_S, Bench, Lack, Poster
 from .peer import Answer, Gate, Received
-from .results import Check, Nonconforming, told
+from .results import KIT_THREAD, Check, Nonconforming, told
 
 EVERY_BYTE: Final = bytes(range(256)) + b"\r\n\r\n\n\r\x00\x00\xef\xbb\xbf<a/>\r\n.\r\n" + bytes(reversed(range(256)))
 """Every value, and what some media take for the end of something."""
+EDGES: Final = (EVERY_BYTE[::-1], b"\r\n \t<a/> \t\r\n", b"\xef\xbb\xbf<a/>\n\n", b"\x00<a/>\x00", b'"<a/>"', b"\n.\n")
+"""Whose beginning or end is trimmed by those who mean well."""
 SIZES: Final = (0, 1, 2, 3, 127, 128, 1_023, 4_096, 65_535, 65_536, 65_537, 1_000_003)
 """Around the borders of buffers and lengths of frames."""
-STATUSES: Final = (200, 201, 202, 204, 400, 401, 403, 404, 406, 413, 500, 501, 502, 503, 504)
+STATUSES: Final = (200, 201, 202, 204, 400, 401, 403, 404, 406, 408, 413, 425, 429, 500, 501, 502, 503, 504)
 ONE_BY_ONE: Final = 200
 """Messages one after another: enough for a carrier that loses one in a hundred."""
 CONCURRENT: Final = 12
 HELD_S: Final = 1.0
 """For so long a reply is held back: much longer than a busy machine lets a task wait."""
+TURN_S: Final = HELD_S / 50
+"""So often the event loop is looked at meanwhile."""
 _AS_IT_IS: Final = "carry bytes: no decoding to text, no line ends, no separators that a message may contain"
 
 
 async def every_byte(bench: Bench) -> None:
     """Bytes of every value arrive as they were, both ways."""
-    answer = EVERY_BYTE[::-1]
-    bench.peer.answers = lambda _: Answer(reply=Reply(200, answer))
     async with bench.connected() as carrier:
-        reply = await carrier.reply(EVERY_BYTE)
-    _same(EVERY_BYTE, _only(bench).data, "the peer got", _AS_IT_IS)
-    _same(answer, reply.data, "the reply was", _AS_IT_IS)
+        for message in (EVERY_BYTE, *EDGES):
+            bench.peer.received.clear()
+            reply = await carrier.reply(message)
+            _same(message, _only(bench).data, "the peer got", _AS_IT_IS)
+            _same(message, reply.data, "the reply was", _AS_IT_IS)
 
 
 async def every_size(bench: Bench) -> None:
@@ -99,10 +103,10 @@ async def own_replies(bench: Bench) -> None:
     bench.peer.answers = lambda received: Answer(
         reply=Reply(200, b"reply to " + received.data), after=gates[received.data]
     )
-    replies: dict[bytes, bytes] = {}
+    replies: list[tuple[bytes, bytes]] = []
 
     async def post(carrier: Poster, message: bytes) -> None:
-        replies[message] = (await carrier.reply(message)).data
+        replies.append((message, (await carrier.reply(message)).data))
         _next_gate(gates, message).open()
 
     async with bench.connected() as carrier, anyio.create_task_group() as tasks:
@@ -110,10 +114,24 @@ async def own_replies(bench: Bench) -> None:
             tasks.start_soon(post, carrier, message)
         await _all_came(bench, CONCURRENT)
         gates[str(CONCURRENT - 1).encode()].open()
-    wrong = {message: reply for message, reply in replies.items() if reply != b"reply to " + message}
-    if wrong:
-        fix = "give each message a connection or a number of its own, and match the replies by it"
-        raise Nonconforming("each message's own reply", f"replies were mixed up: {told(wrong)}", fix)
+    _own(replies)
+
+
+async def together(bench: Bench) -> None:
+    """So they do when all replies come at the same instant. Two messages with the same text are two messages."""
+    gate = bench.peer.gate()
+    bench.peer.answers = lambda received: Answer(reply=Reply(200, b"reply to " + received.data), after=gate)
+    replies: list[tuple[bytes, bytes]] = []
+
+    async def post(carrier: Poster, message: bytes) -> None:
+        replies.append((message, (await carrier.reply(message)).data))
+
+    async with bench.connected() as carrier, anyio.create_task_group() as tasks:
+        for message in (b"twin", b"twin", *(str(number).encode() for number in range(CONCURRENT - 2))):
+            tasks.start_soon(post, carrier, message)
+        await _all_came(bench, CONCURRENT)
+        gate.open()
+    _own(replies)
 
 
 async def held_up(bench: Bench) -> None:
@@ -134,26 +152,36 @@ async def loop_runs(bench: Bench) -> None:
     """While a reply is waited for, everything else in the event loop goes on."""
     gate = bench.peer.gate()
     bench.peer.answers = lambda received: Answer(reply=Reply(200, received.data), after=gate)
-    longest = 0.0
+    turns: list[float] = []
+    beside = 0
 
-    async def tick() -> None:
-        nonlocal longest
+    def hold() -> None:
+        """Hold the reply back, in a thread, and count how often that gets its turn: a machine may be busy."""
+        nonlocal beside
+        until = time.monotonic() + HELD_S
+        while time.monotonic() < until:
+            time.sleep(TURN_S)
+            beside += 1
+        gate.open()
+
+    async def take_turns() -> None:
         while True:
-            before = time.monotonic()
-            await anyio.sleep(HELD_S / 50)
-            longest = max(longest, time.monotonic() - before)
+            began = time.monotonic()
+            await anyio.sleep(TURN_S)
+            turns.append(time.monotonic() - began)
 
     async with bench.connected() as carrier, anyio.create_task_group() as tasks:
-        tasks.start_soon(tick)
+        tasks.start_soon(take_turns)
         await anyio.lowlevel.checkpoint()
-        timer = threading.Timer(HELD_S, gate.open)  # of no loop, so that it opens in any case
-        timer.start()
+        threading.Thread(target=hold, name=KIT_THREAD, daemon=True).start()  # of no loop, so that it ends in any case
         await carrier.reply(b"slow")
         await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()
-    if longest > 0.8 * HELD_S:
+    longest = max(turns, default=HELD_S)
+    if longest > 0.8 * HELD_S or len(turns) < beside / 3:
         fix = "await what can take long: no blocking call in post, or one in a thread (anyio.to_thread.run_sync)"
-        raise Nonconforming("a loop that goes on while post waits", f"it stood still for {longest:.1f} s", fix)
+        came = f"it stood still for up to {longest:.1f} s, and had {len(turns)} turns while a thread had {beside}"
+        raise Nonconforming("a loop that goes on while post waits", came, fix)
 
 
 async def statuses(bench: Bench) -> None:
@@ -166,6 +194,7 @@ async def statuses(bench: Bench) -> None:
             if (reply.status, reply.data) != (status, body):
                 fix = "return a Reply for every status: what it means is for the session; follow no redirect"
                 raise Nonconforming(f"Reply({status}, {body!r})", f"{told(reply)} came back", fix)
+            bench.once(str(status).encode())
 
 
 async def retry_after(bench: Bench) -> None:
@@ -186,6 +215,7 @@ CHECKS: Final[tuple[Check[Bench], ...]] = (
     Check("in-order", in_order),
     Check("repeated", repeated),
     Check("own-replies", own_replies, (Lack.CONCURRENCY,)),
+    Check("together", together, (Lack.CONCURRENCY,)),
     Check("held-up", held_up, (Lack.CONCURRENCY,)),
     Check("loop-runs", loop_runs),
     Check("statuses", statuses, (Lack.STATUSES,)),
@@ -220,6 +250,12 @@ def _only(bench: Bench) -> Received:
 
 def _next_gate(gates: dict[bytes, Gate], message: bytes) -> Gate:
     return gates[str(max(int(message) - 1, 0)).encode()]
+
+
+def _own(replies: list[tuple[bytes, bytes]]) -> None:
+    if wrong := [pair for pair in replies if pair[1] != b"reply to " + pair[0]]:
+        fix = "give each message a connection or a number of its own, and match the replies by it"
+        raise Nonconforming("each message's own reply", f"replies were mixed up: {told(wrong)}", fix)
 
 
 async def _all_came(bench: Bench, count: int) -> None:

@@ -18,14 +18,16 @@ from oadr_core.engine import Failure
 
 from ..ports import CarrierError, Reply
 from .http_link import BASE_PATH, Abandoned, Trick, answer, zipped
-from .links import GRACE_S, PATIENCE_S, Bench, Poster
+from .links import GRACE_S, LARGE_S, PATIENCE_S, Bench, Lack, Poster
 from .peer import Answer
 from .results import Check, Nonconforming, NotChecked, told
-from .trouble import SHORT_S, SLACK_S
+from .trouble import FEW, SHORT_S, SLACK_S, leaves_nothing
 
 _OK: Final = "HTTP/1.1 200 OK\nContent-Type: application/xml"
 _ANY_END: Final = (Failure.UNREACHABLE, Failure.UNREADABLE)
 _BODY: Final = b"<a>" + b"0123456789" * 300 + b"</a>"
+_PARTS: Final = ((_BODY[:1_500], b""), (_BODY[1_500:], b";name=value"))
+"""Chunks, and what may stand beside their lengths (RFC 9112, 7.1.1)."""
 
 
 async def request_form(bench: Bench) -> None:
@@ -42,14 +44,18 @@ async def request_form(bench: Bench) -> None:
 
 async def replies_of_all_forms(bench: Bench) -> None:
     """A body with a length, in chunks, packed where the carrier takes that, or up to the end of the connection."""
-    half = len(_BODY) // 2
-    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (_BODY[:half], _BODY[half:])) + b"0\r\n\r\n"
+    first, second = (b"%x%s\r\n%s\r\n" % (len(part), more, part) for part, more in _PARTS)
+    chunks = first + second + b"0\r\nTrailer: 1\r\n\r\n"
     packed = gzip.compress(_BODY)
     async with bench.connected() as carrier:
         await carrier.reply(b"which codings?")
         forms = {
             "in chunks": answer(f"{_OK}\nConnection: close\nTransfer-Encoding: chunked", chunks),
             "up to the end of the connection": answer(f"{_OK}\nConnection: close", _BODY),
+            "with headers in small letters": answer(f"{_OK}\nconnection: close\ncontent-length: {len(_BODY)}", _BODY),
+            "after an interim reply": answer(
+                f"HTTP/1.1 100 Continue\n\n{_OK}\nConnection: close\nContent-Length: {len(_BODY)}", _BODY
+            ),
         }
         if "gzip" in str(bench.peer.received[0].about.get("accept-encoding", "")):
             head = f"{_OK}\nConnection: close\nContent-Encoding: gzip\nContent-Length: {len(packed)}"
@@ -70,8 +76,8 @@ async def broken_forms(bench: Bench) -> None:
         "chunks that break off": answer(f"{_OK}\nTransfer-Encoding: chunked", b"100\r\nabc"),
         "no answer at all": answer(""),
     }
-    async with bench.connected() as carrier:
-        for name, trick in tricks.items():
+    async with leaves_nothing(bench), bench.connected() as carrier:
+        for name, trick in FEW * tuple(tricks.items()):
             bench.peer.answers = lambda _, trick=trick: trick  # type: ignore[misc]  # bound
             await carrier.failure(name.encode(), _ANY_END, name, PATIENCE_S)
             await _usable(bench, carrier)
@@ -100,7 +106,7 @@ async def endless(bench: Bench) -> None:
     parts = lambda: itertools.repeat(chunk)  # noqa: E731
     async with bench.connected() as carrier:
         bench.peer.answers = lambda _: Answer(wire=Trick(f"{_OK}\nTransfer-Encoding: chunked", parts))
-        await carrier.failure(b"endless", (Failure.UNREADABLE,), "a reply without an end", PATIENCE_S)
+        await carrier.failure(b"endless", (Failure.UNREADABLE,), "a reply without an end", LARGE_S)
         await _usable(bench, carrier)
 
 
@@ -136,7 +142,7 @@ async def dripping(bench: Bench) -> None:
 async def redirects(bench: Bench) -> None:
     """A redirect is a reply like others: messages go nowhere but to the peer (R511)."""
     async with bench.connected() as carrier:
-        for status in (301, 302, 307, 308):
+        for status in (301, 302, 303, 307, 308):
             before = len(bench.peer.received)
             head = f"HTTP/1.1 {status} Elsewhere\nConnection: close\nLocation: {BASE_PATH}/EiEvent\nContent-Length: 0"
             bench.peer.answers = lambda _, head=head: answer(head)  # type: ignore[misc]  # bound
@@ -188,6 +194,10 @@ async def odd_retry_after(bench: Bench) -> None:
     """Whatever stands in Retry-After, it becomes a number of seconds, or nothing."""
     odd = ("soon", "-5", "", "1e400", "nan", "12, 13", "9" * 400, "Wed, 21 Oct 2015 07:28:00 GMT", "\xb2", "1_0")
     async with bench.connected() as carrier:
+        bench.peer.answers = lambda _: answer("HTTP/1.1 503 Busy\nconnection: close\ncontent-length: 0\nretry-after: 7")
+        if Lack.RETRY_AFTER not in bench.lacks and (reply := await carrier.reply(b"busy?")).retry_after_s != 7:
+            fix = "names of headers are the same in capital and in small letters"
+            raise Nonconforming("retry_after_s=7.0 for retry-after: 7", f"it is {reply.retry_after_s!r}", fix)
         for text in odd:
             head = f"HTTP/1.1 503 Busy\nConnection: close\nContent-Length: 0\nRetry-After: {text}"
             raw = head.replace("\n", "\r\n").encode("latin-1") + b"\r\n\r\n"

@@ -19,7 +19,7 @@ from .store_bench import StoreBench, StoreLack, record, same
 NAMES: Final = (
     "ven", "event/a", "event/b", "event/a/b", "a", "A", "a ", " a", "", ".", "..", "../a", "/a", "a\\b", "%61", "a%",
     "a_", "é", "e\u0301", "ß", "SS", "K", "\u212a", "日本", "\U0001f50c", "'", '"', "';--", "a\nb", "a\tb", "*", "?",
-    "CON", "x" * 1_000,
+    "CON", "1", "01", "1.0", "1e0", "null", "a/", "./a", "a//b", "a/b", "a.", "x" * 1_000,
 )  # fmt: skip
 """Names that a careless store takes for one another, for a path, or for something to interpret."""
 VALUES: Final = (b"", b"\x00", b"\xff\xfe", bytes(range(256)), b"\r\n", b"null", b"');--", b"\xef\xbb\xbf{}")

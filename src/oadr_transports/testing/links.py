@@ -24,6 +24,9 @@ from .results import Nonconforming, told
 PATIENCE_S: Final = 20.0
 """How long something may take that is expected to work: a busy machine is no fault of a carrier."""
 
+LARGE_S: Final = 50.0
+"""The same for the longest reply, which a slow carrier copies again and again."""
+
 GRACE_S: Final = 5.0
 """So long after its timeout a post is given up by the check; it should have ended by itself."""
 
@@ -125,6 +128,12 @@ class Bench:
     def away(self) -> tuple[Failure, ...]:
         """What may be said of a peer that is not there."""
         return (Failure.TIMEOUT, Failure.UNREACHABLE) if Lack.CONNECTIONS in self.lacks else (Failure.UNREACHABLE,)
+
+    def once(self, message: bytes) -> None:
+        """Raise :class:`Nonconforming` unless the peer got a message, and once."""
+        if (count := self.peer.count(message)) != 1:
+            fix = "send each message once: switch repetitions of your library off, the session repeats"
+            raise Nonconforming(f"the message {told(message)} once", f"the peer got it {count} times", fix)
 
     def listening(self) -> AbstractAsyncContextManager[object]:
         """The peer listens while the block lasts."""

@@ -61,8 +61,10 @@ def record(number: int, size: int = 0) -> bytes:
     return json.dumps({"v": 1, "number": number, "text": "x" * size}, separators=(",", ":")).encode("ascii")
 
 
-def same(expected: Mapping[str, bytes], came: Mapping[str, bytes], why: str, fix: str) -> None:
+def same(expected: Mapping[str, bytes], came: object, why: str, fix: str) -> None:
     """Raise :class:`Nonconforming` where records are missing, too many, or others."""
+    if not isinstance(came, Mapping) or not all(type(data) is bytes for data in came.values()):
+        raise Nonconforming("a mapping of names to bytes", f"load gave {told(came)}", "make bytes of what you keep")
     came = dict(came)
     if came == dict(expected):
         return

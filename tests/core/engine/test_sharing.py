@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 
 from oadr_core.engine import sharing
 from oadr_core.engine.sharing import Shared
-from oadr_core.model import Duration, EiTarget, Report, ReportDescription, SamplingRate
+from oadr_core.model import (
+    Duration,
+    EiTarget,
+    LexicalFloat,
+    LexicalInt,
+    LexicalStr,
+    Report,
+    ReportDescription,
+    SamplingRate,
+)
 from tests.core.vtn.test_reports import offer
 
 
@@ -47,6 +56,18 @@ def test_shared_value_is_equal_and_of_the_same_type(r_ids: list[str], seconds: i
         found = shared(value)
         assert found == value
         assert type(found) is type(value)
+
+
+def test_what_is_equal_and_written_differently_stays_as_it_was_written() -> None:
+    shared = Shared()
+    for text in ("P", "PT0S", "PT", "P"):
+        assert shared(Duration.parse(text)).text == text
+        assert shared((Duration.parse(text),))[0].text == text
+    for number in (LexicalFloat(1.0, "1.00"), 1.0, 1, True, LexicalInt(1, "1"), LexicalFloat(1.0, "1.0")):
+        [found] = shared((number,))
+        assert (type(found), getattr(found, "text", None)) == (type(number), getattr(number, "text", None))
+    empty, plain = LexicalStr("V"), "V"
+    assert [type(shared(text)) for text in (empty, plain)] == [LexicalStr, str]
 
 
 def test_memory_of_what_is_shared_has_a_limit() -> None:

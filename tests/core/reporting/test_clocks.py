@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from oadr_core.engine import Tick
-from oadr_core.model import DataQuality, UpdateReport
+from oadr_core.model import CancelReport, DataQuality, UpdateReport
 from oadr_core.ven import Collection, Loss, ReportOffer, VenSession
 from tests.core.reporting.plant import Plant
 from tests.core.ven.bench import START, offer, request
@@ -71,6 +71,20 @@ def test_instants_with_placeholders_are_asked_about_when_the_clock_comes_back_to
     assert len(asked(plant)) == len(set(asked(plant))), "and what has a value is not asked about again"
 
 
+@pytest.mark.rule("R345")
+def test_nothing_is_asked_after_the_last_report_whatever_the_clock_did(plant: Plant) -> None:
+    plant.set_clock(HOUR_S)
+    plant.run(50)
+    plant.set_clock(-HOUR_S)
+    plant.run(120)
+    plant.queue.append(CancelReport(request_id="c", report_request_id=tuple(plant.jobs), report_to_follow=True))
+    plant.run(60)
+    assert not plant.jobs
+    last = max(asked(plant)[-3:])
+    plant.run(2 * HOUR_S)
+    assert asked(plant)[-1] <= last
+
+
 def test_clock_that_was_wrong_for_long_begins_anew(plant: Plant) -> None:
     plant.set_clock(-3 * 86_400)
     plant.run(100)
@@ -120,6 +134,18 @@ def test_restart_asks_about_no_instant_again(plant: Plant) -> None:
     plant.run(60)
     assert asked(plant) == [*range(0, 70, 10), 70, *range(100, 170, 10)]
     assert bad(plant) == [80, 90]
+
+
+def test_restart_after_the_clock_came_back_asks_about_no_instant_again(plant: Plant) -> None:
+    plant.set_clock(HOUR_S)
+    plant.run(50)  # nothing waits for the VTN now
+    plant.set_clock(-HOUR_S)
+    plant.run(120)
+    plant.restart()
+    plant.run(2 * HOUR_S)
+    assert len(asked(plant)) == len(set(asked(plant)))
+    found = sorted({(at - START).total_seconds() for _, _, at in plant.arrived})
+    assert found == list(range(0, int(found[-1]) + 1, 10))
 
 
 def test_question_that_was_open_is_asked_again_after_a_restart(plant: Plant) -> None:

@@ -33,6 +33,7 @@ from oadr_core.model import (
     Voltage,
 )
 from oadr_core.reporting.received import Expected, Taken, described, missing, take
+from oadr_core.wire.jsonform import part_to_json
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
@@ -175,6 +176,28 @@ def test_green_button_feeds_are_values() -> None:
     assert taken.faults == taken.doubts == ()
 
 
+@pytest.mark.parametrize(
+    ("feeds", "whose"),
+    [(2, ["a", "b"]), (1, [""]), (3, [""])],
+    ids=["one each", "too few", "too many"],
+)
+def test_feeds_of_one_time_are_those_of_the_data_points_in_their_order(feeds: int, whose: list[str]) -> None:
+    sent = [GBPayload(feed=f"<feed>{number}</feed>") for number in range(feeds)]
+    expected = expecting(a=GBPayload, b=GBPayload)
+    for shape in (report(interval(*sent, at=MINUTE)), report(*(interval(one, at=MINUTE) for one in sent))):
+        taken = take(shape, expected)
+        assert [one.r_id for one in taken.values] == whose
+        assert [one.value for one in taken.values] == sent[-len(whose) :]
+        assert taken.faults == ()
+
+
+def test_feeds_of_several_times_are_those_of_the_data_points_at_each() -> None:
+    sent = [GBPayload(feed=f"<feed>{number}</feed>") for number in range(4)]
+    shape = report(*(interval(one, at=(number // 2) * MINUTE) for number, one in enumerate(sent)))
+    taken = take(shape, expecting(a=GBPayload, b=GBPayload))
+    assert [(one.r_id, one.value) for one in taken.values] == list(zip("abab", sent, strict=True))
+
+
 def test_report_without_intervals_has_no_values() -> None:
     taken = take(report(), expecting("r"))
     assert (len(taken.values), taken.faults, taken.doubts) == (0, (), ())
@@ -221,6 +244,20 @@ def test_numbers_are_plain_however_they_were_written() -> None:
     for shape, expected in ((arrived, 1.5), (whole, 7.0)):
         [one] = take(shape, expecting("r")).values
         assert (type(one.value), one.value) == (float, expected)
+
+
+def test_states_are_plain_however_they_were_written() -> None:
+    odd = LoadControlStates(oadr_level_offset=LoadControlState(oadr_current=1.0, oadr_min=0.0))
+    sent = PayloadResourceStatus(oadr_online=False, oadr_manual_override=True, oadr_load_control_state=odd)
+    text = encode(UpdateReport(request_id="u", oadr_report=(report(interval(value("r", sent))),), ven_id="v"))
+    for old, new in ((b">false<", b">0<"), (b">true<", b"> 1 <"), (b"oadrCurrent>1<", b"oadrCurrent>1.0<")):
+        assert old in text
+        text = text.replace(old, new)
+    [arrived] = decode(text).payload.oadr_report  # type: ignore[attr-defined]
+    [one] = take(arrived, expecting(r=PayloadResourceStatus)).values
+    assert one.value == sent
+    assert (one.value.oadr_online, one.value.oadr_manual_override) == (False, True)
+    assert part_to_json(one.value) == part_to_json(sent)
 
 
 @pytest.mark.rule("R331")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from oadr_core.engine.copying import evolve
+from oadr_core.engine.schedule import later
 from oadr_core.model import (
     METADATA,
     CancelReport,
@@ -314,6 +315,19 @@ def test_history_without_a_length_goes_up_to_now_and_back_to_what_is_kept() -> N
     assert due.at - due.since == HOUR
 
 
+@pytest.mark.rule("R325")
+def test_history_is_not_asked_for_beyond_now() -> None:
+    plant = Plant(history(hours=4))
+    due = one_history(plant, within(request("h", "old", step_s=0, back_s=0), -1800, 3 * 3600))
+    assert (due.since, due.at) == (START - HOUR / 2, START)
+
+
+@pytest.mark.rule("R317")
+def test_values_on_change_may_be_sent_as_often_as_they_are_sampled(bench: Bench) -> None:
+    answer = ask(bench, request("x", step_s=0, back_s=10))
+    assert (answer.ei_response.response_code, answer.oadr_pending_reports) == ("200", ("x",))
+
+
 # --- bounds of the interval -----------------------------------------------------------------------------------------
 
 
@@ -363,6 +377,37 @@ def test_back_duration_need_not_be_a_multiple_of_the_granularity() -> None:
     times = [(at - START).total_seconds() for _, _, at in plant.arrived]
     assert times == [float(second) for second in range(0, int(times[-1]) + 1, 40)]
     assert len(plant.reports) in (19, 20, 21), "one report every minute"
+
+
+@pytest.mark.rule("R317")
+@pytest.mark.rule("R340")
+def test_report_may_be_wanted_once_a_month() -> None:
+    day = 86_400
+    offered = offer(longest=31 * day)
+    offered = evolve(offered, report=evolve(offered.report, duration=Duration(seconds=31 * day)))
+    plant = Plant(offered)
+    monthly = request("monthly", step_s=day, back_s=1)
+    monthly = evolve(
+        monthly, report_specifier=evolve(monthly.report_specifier, report_back_duration=Duration(months=1))
+    )
+    whole = request("whole")
+    whole = evolve(
+        whole,
+        report_specifier=evolve(
+            whole.report_specifier, granularity=Duration(months=1), report_back_duration=Duration(months=1)
+        ),
+    )
+    longer = evolve(
+        monthly,
+        report_request_id="longer",
+        report_specifier=evolve(monthly.report_specifier, report_back_duration=Duration(months=2)),
+    )
+    plant.ask(monthly, whole, longer)
+    assert set(plant.jobs) == {"monthly", "whole"}
+    plant.run(62 * day)
+    month = (later(START, Duration(months=1)) - START).days
+    sizes = [len(report.intervals) for report in plant.reports if report.report_request_id == "monthly"]
+    assert sizes == [month, month]
 
 
 @pytest.mark.rule("R306")

@@ -22,12 +22,14 @@ from oadr_core.model import (
     ReportPayload,
     UpdateReport,
 )
+from oadr_core.reporting import shapes
 from oadr_core.reporting.readings import Reading
 from oadr_core.reporting.shapes import Stamped, checked, reports
 from oadr_core.wire import encode
 
 START = datetime(2025, 6, 1, 12, 0, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 FEED = GBPayload(
     feed='<atom:feed xmlns:atom="http://www.w3.org/2005/Atom"><atom:id>x</atom:id><atom:title>x</atom:title>'
     "<atom:updated>2020-01-01T00:00:00Z</atom:updated></atom:feed>"
@@ -286,3 +288,42 @@ def _children(payload: Any) -> tuple[str, ...]:
     states = payload.payload_base.oadr_load_control_state
     names = ("oadr_capacity", "oadr_level_offset", "oadr_percent_offset", "oadr_set_point")
     return tuple(name for name in names if states is not None and getattr(states, name) is not None)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> list[Stamped]:
+    """Readings of some data points, time by time; now and then one is odd."""
+    r_ids, length = (
+        draw(st.lists(st.sampled_from("abc"), min_size=1, max_size=3)),
+        draw(st.sampled_from([None, MINUTE])),
+    )
+    readings = [
+        at(minute, draw(st.sampled_from([1.5, 0, None, FEED])), r_id, duration=length)
+        for minute in range(draw(st.integers(1, 4)))
+        for r_id in r_ids
+    ]
+    place = draw(st.integers(0, len(readings) - 1))
+    odd = at(
+        draw(st.integers(-1, 5)), 7.5, draw(st.sampled_from("abd")), duration=draw(st.sampled_from([length, HOUR]))
+    )
+    return [*readings[:place], *draw(st.sampled_from([[], [odd], [readings[place]]])), *readings[place:]]
+
+
+@given(readings=tables(), grouped=st.booleans())
+def test_table_is_the_report_that_is_made_one_by_one(readings: list[Stamped], grouped: bool) -> None:
+    table = shapes._table(readings, grouped)
+    assert table is None or [table] == list(shapes._one_by_one(readings, False, grouped))
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("length", [None, MINUTE])
+def test_regular_readings_are_a_table(grouped: bool, length: timedelta | None) -> None:
+    readings = [at(minute, float(minute), r_id, duration=length) for minute in range(3) for r_id in "ab"]
+    assert shapes._table(readings, grouped) == next(shapes._one_by_one(readings, False, grouped))
+
+
+@pytest.mark.parametrize("odd", [at(1, r_id="b", duration=HOUR), at(1, r_id="b"), at(2, r_id="b", duration=MINUTE)])
+def test_one_odd_reading_makes_it_no_table(odd: Stamped) -> None:
+    readings = [at(minute, r_id=r_id, duration=MINUTE) for minute in range(2) for r_id in "ab"]
+    assert shapes._table(readings, True)
+    assert shapes._table([*readings[:-1], odd], True) is None

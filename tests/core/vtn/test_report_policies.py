@@ -87,11 +87,11 @@ def requests(world: World, ven: Ven) -> dict[str, tuple[str, int]]:
     }
 
 
-def on_change() -> Any:
+def on_change(shortest: int = 10) -> Any:
     report = offer("c")
     [described] = report.oadr_report_description
     rate = SamplingRate(
-        oadr_min_period=Duration(seconds=10), oadr_max_period=Duration(seconds=600), oadr_on_change=True
+        oadr_min_period=Duration(seconds=shortest), oadr_max_period=Duration(seconds=3600), oadr_on_change=True
     )
     return evolve(report, oadr_report_description=(evolve(described, oadr_sampling_rate=rate),))
 
@@ -169,6 +169,38 @@ def test_values_on_change_that_are_not_offered_are_refused_at_once(quiet: World)
     quiet.tell(evolve(wish, report_specifier_id="c"))
     [specifier] = specifiers(ven.poll())
     assert (specifier.granularity.seconds, specifier.report_back_duration.seconds) == (0, 60)
+
+
+@pytest.mark.rule("R317")
+@pytest.mark.parametrize(("shortest_s", "back_s"), [(10, 60), (900, 900)])
+def test_values_on_change_come_each_minute_or_as_often_as_they_can(
+    quiet: World, shortest_s: int, back_s: int
+) -> None:
+    ven = offering(quiet, on_change(shortest_s))
+    quiet.tell(AskReport(ven_id=ven.ven_id, report_specifier_id="c", granularity=timedelta()))
+    [specifier] = specifiers(ven.poll())
+    assert (specifier.granularity.seconds, specifier.report_back_duration.seconds) == (0, back_s)
+    with pytest.raises(LocalError) as caught:
+        quiet.tell(
+            AskReport(
+                ven_id=ven.ven_id,
+                report_specifier_id="c",
+                granularity=timedelta(),
+                report_back_duration=timedelta(seconds=shortest_s - 1),
+            )
+        )
+    assert (caught.value.path, caught.value.rule) == ("report_back_duration", "R317")
+
+
+@pytest.mark.rule("R340")
+@pytest.mark.parametrize("late_s", [0, 1, 59])
+def test_all_history_that_is_offered_can_be_asked_for_by_its_start(quiet: World, late_s: int) -> None:
+    ven = offering(quiet, offer("h", name="METADATA_HISTORY_USAGE"))
+    quiet.sleep(timedelta(seconds=late_s))
+    quiet.tell(AskReport(ven_id=ven.ven_id, report_specifier_id="h", dtstart=START - HOUR))
+    [specifier] = specifiers(ven.poll())
+    assert specifier.report_interval is not None
+    assert specifier.report_interval.dtstart == START - HOUR + timedelta(seconds=late_s)
 
 
 @pytest.mark.rule("R340")
@@ -406,6 +438,19 @@ def test_wish_that_was_served_or_taken_back_or_is_over_is_none_any_more(quiet: W
     quiet.sleep(HOUR)
     register(quiet, ven, offer("s"))
     assert requests(quiet, ven) == {}
+
+
+@pytest.mark.rule("R341")
+@pytest.mark.parametrize(("later_s", "counts"), [(90, True), (150, False)])
+def test_last_report_of_a_request_may_be_late(quiet: World, later_s: int, counts: bool) -> None:
+    ven = offering(quiet, offer("s"))
+    [made] = quiet.tell(AskReport(ven_id=ven.ven_id, report_specifier_id="s", granularity=MINUTE, duration=HOUR))
+    confirm(quiet, ven, *ids(ven.poll()))
+    quiet.sleep(HOUR + timedelta(seconds=later_s))
+    quiet.tell(AskReport(ven_id=ven.ven_id, report_specifier_id="s"))
+    assert (made.report_request_id in quiet.session.vens[ven.ven_id].requests) is counts
+    one = Interval(dtstart=quiet.now.wall.replace(microsecond=0), stream_payload_base=(number("r", 1.0),))
+    assert update(quiet, ven, data(one, request=made.report_request_id)).ei_response.ok
 
 
 @pytest.mark.rule("R306")

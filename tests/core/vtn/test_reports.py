@@ -22,6 +22,8 @@ from oadr_core.model import (
     EiResponse,
     EiTarget,
     Interval,
+    LoadControlState,
+    LoadControlStates,
     PayloadResourceStatus,
     ReadingType,
     RegisteredReport,
@@ -246,6 +248,30 @@ def test_data_points_of_different_rates_get_the_slowest(world: World) -> None:
     )
     [request] = offering(world, both).poll().oadr_report_request
     assert request.report_specifier.granularity == Duration(seconds=45)
+
+
+@pytest.mark.rule("R1")
+@pytest.mark.parametrize(("offered", "asked"), [("P1H", "PT1H"), ("PT60S", "PT1M"), ("+PT5M", "PT5M"), ("P", "PT1M")])
+def test_durations_of_requests_are_written_well_however_they_were_offered(
+    world: World, offered: str, asked: str
+) -> None:
+    ven, other = world.ven("one"), world.ven("other")
+    for each in (ven, other):
+        each.settle()
+    period = SamplingRate(oadr_min_period=Duration.parse(offered), oadr_max_period=Duration.parse(offered))
+    [described] = offer().oadr_report_description
+    odd = evolve(offer(), oadr_report_description=(evolve(described, oadr_sampling_rate=period),))
+    register(world, ven, evolve(odd, duration=Duration.parse("P")))
+    [request] = ven.poll().oadr_report_request
+    said = request.report_specifier
+    assert (said.granularity.text, said.report_back_duration.text) == (asked, asked)
+    assert said.report_interval.duration.text == "PT0S"
+    register(world, other, offer(shortest=0, longest=0))
+    world.tell(AskReport(ven_id=other.ven_id, report_specifier_id="s", report_back_duration=timedelta()))
+    texts = [one.report_specifier.report_back_duration.text for one in other.poll().oadr_report_request]
+    texts += [one.report_specifier.report_back_duration.text for one in other.poll().oadr_report_request]
+    assert "PT0S" in texts
+    assert "P" not in texts
 
 
 @pytest.mark.rule("R329")
@@ -521,6 +547,60 @@ def test_the_same_report_again_is_told_as_repeated_and_not_saved_again(world: Wo
     assert [report.values[0].value for report in world.received] == [1.0, 1.5, 1.0]
 
 
+def interval(r_id: str, value: object, at: datetime = START, **said: Any) -> Interval:
+    payload = ReportPayload(r_id=r_id, payload_base=value, **said)
+    return Interval(dtstart=at, stream_payload_base=(payload,))
+
+
+@pytest.mark.rule("R346")
+@pytest.mark.parametrize(
+    ("first", "corrected"),
+    [
+        ((interval("a", -1.0),), (interval("a", -2.0),)),
+        ((interval("a", 1.0, accuracy=1.0),), (interval("a", 1.0, accuracy=0.5),)),
+        ((interval("a", 1.0, confidence=1),), (interval("a", 1.0, confidence=100),)),
+        ((interval("a", 1.0),), (evolve(interval("a", 1.0), duration=Duration(seconds=60)),)),
+        (
+            tuple(interval("a", 1.0, START + number * SECOND) for number in (0, 1, 9)),
+            tuple(interval("a", 1.0, START + number * SECOND) for number in (0, 2, 9)),
+        ),
+    ],
+    ids=["value", "accuracy", "confidence", "duration", "time"],
+)
+def test_correction_in_the_same_second_is_no_copy(
+    world: World, first: tuple[Interval, ...], corrected: tuple[Interval, ...]
+) -> None:
+    ven = offering(world, offer("s", "a"))
+    [mine] = ids(ven.poll())
+    for intervals in (first, corrected, corrected):
+        assert update(world, ven, data(*intervals, request=mine)).ei_response.ok
+    assert [note.repeated for note in world.said(ReportReceived)] == [False, False, True]
+    assert len(world.received) == 2
+
+
+@pytest.mark.rule("R346")
+def test_correction_of_a_state_is_no_copy(world: World) -> None:
+    ven = offering(world, states())
+    [mine] = ids(ven.poll())
+    for level in (-1.0, -2.0, -2.0):
+        offset = LoadControlStates(oadr_level_offset=LoadControlState(oadr_current=level))
+        state = PayloadResourceStatus(oadr_online=True, oadr_manual_override=False, oadr_load_control_state=offset)
+        report = data(interval("r", state), request=mine, specifier="t")
+        assert update(world, ven, report).ei_response.ok
+    assert [note.repeated for note in world.said(ReportReceived)] == [False, False, True]
+
+
+def test_the_same_message_with_several_reports_of_a_request_again_is_told_as_repeated(world: World) -> None:
+    ven = offering(world, offer("s", "a"))
+    [mine] = ids(ven.poll())
+    reports = [data(interval("a", float(n), START + n * SECOND), request=mine) for n in range(3)]
+    corrected = data(interval("a", 7.0), request=mine)
+    for several in (reports, reports, [corrected, *reports[1:]]):
+        assert update(world, ven, *several).ei_response.ok
+    assert [note.repeated for note in world.said(ReportReceived)] == [False] * 3 + [True] * 3 + [False] * 3
+    assert len(world.received) == 6
+
+
 @pytest.mark.rule("R304")
 def test_values_of_requests_that_are_over_are_still_taken(world: World) -> None:
     """A VEN that was cut off sends what it has gathered, though it has offered its reports anew meanwhile."""
@@ -635,6 +715,20 @@ def test_one_more_report_follows_a_request_that_was_taken_back_in_the_reply(quie
     assert isinstance(ven.poll(), Response)
     update(quiet, ven, data(request=one))
     assert isinstance(ven.poll(), CancelReport)
+
+
+@pytest.mark.rule("R345")
+def test_last_report_need_not_bring_everything(quiet: World) -> None:
+    ven = offering(quiet, offer("s", "a", "b"))
+    [made] = quiet.tell(AskReport(ven_id=ven.ven_id, report_specifier_id="s"))
+    [one] = ids(ven.poll())
+    confirm(quiet, ven, one)
+    whole = data(interval("a", 1.0), interval("b", 1.0), request=one)
+    quiet.tell(StopReports(ven_id=ven.ven_id, report_request_ids=(one,), report_to_follow=True))
+    assert update(quiet, ven, whole).oadr_cancel_report.report_to_follow
+    update(quiet, ven, data(interval("a", 2.0, START + SECOND), request=one))
+    assert isinstance(made, ReportRequestMade)
+    assert not quiet.said(Trouble)
 
 
 def test_cancellation_that_was_handed_out_is_not_repeated_in_a_reply(quiet: World) -> None:

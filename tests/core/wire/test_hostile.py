@@ -251,7 +251,7 @@ def test_deviations_have_a_limit() -> None:
     "document",
     [
         "<a>" * 200_000 + "</a>" * 200_000,
-        "<a>" + "<b/>" * 1_000_000 + "</a>",
+        "<a>" + "<b/>" * 2_000_000 + "</a>",
         _within("<a>" * 100_000 + "</a>" * 100_000),
         _within("x" * 5_000_000),
         "<a" + "".join(f' xmlns:a{number}="urn:{number}"' for number in range(100_000)) + "/>",
@@ -299,6 +299,39 @@ def test_report_of_a_day_by_minutes_passes_the_limits() -> None:
     )
     payload = UpdateReport(request_id="u", ven_id="v", oadr_report=[report])
     assert decode(encode(payload)).payload == payload
+
+
+def test_report_of_a_hundred_thousand_intervals_that_say_all_they_can_passes_the_limits() -> None:
+    before, rest = SAMPLES["oadrUpdateReport"].split("<strm:intervals>", 1)
+    after = rest.split("</strm:intervals>", 1)[1]
+    intervals = "".join(
+        "<ei:interval><xcal:dtstart><xcal:date-time>2025-01-01T00:00:00Z</xcal:date-time></xcal:dtstart>"
+        f"<xcal:duration><xcal:duration>PT1S</xcal:duration></xcal:duration><xcal:uid><xcal:text>{number}</xcal:text>"
+        f"</xcal:uid><oadr:oadrReportPayload><ei:rID>a</ei:rID><ei:confidence>95</ei:confidence><ei:accuracy>0.5"
+        f"</ei:accuracy><ei:payloadFloat><ei:value>{number}.5</ei:value></ei:payloadFloat><oadr:oadrDataQuality>"
+        "Quality Good - Non Specific</oadr:oadrDataQuality></oadr:oadrReportPayload></ei:interval>\n"
+        for number in range(100_000)
+    )
+    payload = decode(f"{before}<strm:intervals>{intervals}</strm:intervals>{after}".encode()).payload
+    assert isinstance(payload, UpdateReport)
+    assert len(payload.oadr_report[0].intervals) == 100_000
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "".join(f"<a{number:x}/>" for number in range(500_001)),
+        "".join(
+            "<a" + "".join(f" a{number:x}\n= 'b'" for number in range(at, at + 60)) + "/>"
+            for at in range(0, 12_000, 60)
+        )
+        + " " * 16 * 1024 * 1024,
+    ],
+    ids=["elements", "attributes"],
+)
+def test_different_names_have_a_limit_in_a_long_document(document: str) -> None:
+    with pytest.raises(LimitExceeded, match="different names"):
+        decode(_within(document).encode())
 
 
 def test_memory_of_reading_stays_below_twelve_times_the_document() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import attrs
@@ -36,7 +36,7 @@ from oadr_core.model import (
     SignalType,
     UpdateReport,
 )
-from oadr_core.wire import runs, writing
+from oadr_core.wire import columns, runs, writing
 from oadr_core.wire.parse import parse
 from tests.golden import ANNEX_A, PEERS
 
@@ -178,7 +178,7 @@ def test_runs_of_intervals_are_found() -> None:
     for document in LONG:
         shortened = runs.shorten(document)
         assert shortened is not None
-        assert [len(rows.texts) // rows.width for rows in shortened[1]] == [COUNT, COUNT]
+        assert [rows.number for rows in shortened[1]] == [COUNT, COUNT]
         assert document.count(b"<ei:interval>") == 2 * COUNT
         assert outcome(document) == plainly(document)
 
@@ -189,9 +189,29 @@ def test_messages_of_peers_mean_the_same(path: Any) -> None:
     assert outcome(data) == plainly(data)
 
 
-@given(data=edited(LONG))
-def test_edited_run_means_the_same(data: bytes) -> None:
-    assert outcome(data) == plainly(data)
+@given(data=edited(LONG), guessed=st.sampled_from([0, 1_000_000]))
+def test_edited_run_means_the_same(data: bytes, guessed: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "_GUESSED", guessed)
+        assert outcome(data) == plainly(data)
+
+
+@pytest.mark.parametrize("changed", [None, 0, 1, 37, 99])
+def test_texts_that_are_nearly_always_the_same(changed: int | None) -> None:
+    intervals = [
+        Interval(
+            dtstart=START + number * HOUR,
+            stream_payload_base=[ReportPayload(r_id="other" if number == changed else "a", payload_base=number / 7)],
+        )
+        for number in range(100)
+    ]
+    document = written(intervals, few=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "_GUESSED", 0)
+        shortened = runs.shorten(document)
+        assert shortened is not None
+        assert [isinstance(rows.columns[1], str) for rows in shortened[1]] == [changed is None] * 2
+        assert outcome(document) == plainly(document)
 
 
 @given(data=edited(POLLS))
@@ -217,6 +237,7 @@ def test_poll_with_any_ven_id_means_the_same(ven_id: str) -> None:
         (b"<xcal:text>0</xcal:text>", b"<xcal:text>&#48;</xcal:text>"),
         (b"<xcal:text>3</xcal:text>", b"<xcal:text>&#55;</xcal:text>"),
         (b"<xcal:text>3</xcal:text>", b"<xcal:text>]]></xcal:text>"),
+        (b"<xcal:text>3</xcal:text>", b"<xcal:test>3</xcal:test>"),
         (b"<xcal:text>1</xcal:text>", b"<xcal:text/>"),
         (b"<xcal:text>0</xcal:text>", b"<xcal:text/>"),
         (b"<ei:interval>", b'<ei:interval run="0">'),
@@ -265,6 +286,7 @@ TEXTS = st.sampled_from(["a", "b", "<&>", "\u00e9", "", " "])
 NUMBERS = st.one_of(
     st.sampled_from([0.0, -0.0, 1.0, -230.0, 0.1, 1e16, 1e-5, float("inf"), float("nan"), 3]), st.floats(width=64)
 )
+TIMES = [START, START.astimezone(timezone(2 * HOUR)), START + HOUR / 7, START.replace(tzinfo=timezone(0 * HOUR))]
 STATUS = PayloadResourceStatus(oadr_online=True, oadr_manual_override=False)
 
 
@@ -274,9 +296,10 @@ def intervals_of_reports(draw: st.DrawFn) -> list[Interval]:
     count, width = draw(st.integers(2, 6)), draw(st.integers(1, 3))
     same = draw(st.booleans())
     quality = draw(st.sampled_from([None, "Quality Good - Non Specific", "x-own"]))
+    times = st.sampled_from([START] if draw(st.booleans()) else TIMES)
     return [
         Interval(
-            dtstart=START + number * HOUR if same or draw(st.booleans()) else None,
+            dtstart=draw(times) + number * HOUR if same or draw(st.booleans()) else None,
             duration=draw(st.sampled_from([Duration.of(HOUR), Duration.parse("PT3600S")])),
             uid=str(number) if same or draw(st.booleans()) else None,
             stream_payload_base=[
@@ -304,6 +327,7 @@ def written(intervals: list[Interval], few: int) -> bytes:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writing, "_FEW", few)
+        patch.setattr(columns, "_MANY_TIMES", few)
         return encode(UpdateReport(request_id="u", ven_id="v", oadr_report=[report, report]))
 
 
@@ -321,10 +345,12 @@ def test_long_report_is_written_as_runs() -> None:
         Interval(dtstart=START + n * HOUR, stream_payload_base=[ReportPayload(r_id="a", payload_base=n / 7)])
         for n in range(100)
     ]
-    text: list[str] = []
+    text: writing.Runs = []
     mark = writing.write_run("ei:interval", intervals, lambda item, runs: "", text)
     assert mark == writing.MARK
-    assert "".join(text).count("<ei:interval>") == len(intervals)
+    [run] = text
+    assert "".join(run).count("<ei:interval>") == len(intervals)
+    assert written(intervals, few=2) == written(intervals, few=1_000)
 
 
 @pytest.mark.parametrize("wrong", ["nan", True, None, "1"])
@@ -340,26 +366,89 @@ def test_value_that_cannot_be_written_is_named_wherever_it_stands(wrong: Any) ->
     assert "intervals[70]" in (caught.value.path or "")
 
 
-@given(numbers=st.lists(st.one_of(NUMBERS.map(repr), st.sampled_from(["1.0", "01", "1e5", "1E5", "+1", "INF", " 2"]))))
+ODD_NUMBERS = [
+    "1.0",
+    "01",
+    "1e5",
+    "1E5",
+    "+1",
+    "INF",
+    " 2",
+    "-0",
+    "0.0001",
+    "0.00001",
+    "1.",
+    ".5",
+    "0.10",
+    "1.2.3",
+    "_1",
+]
+LONG_NUMBERS = ["123456789.123456", "123456789012345678", "0.12345678901234567", "1234567.1234567890"]
+ODD_TIMES = [
+    "2030-01-01T00:00:00Z",
+    "2030-12-31T23:59:59Z",
+    "2030-01-01T24:00:00Z",
+    "2030-02-30T00:00:00Z",
+    "2030-01-01T00:00:60Z",
+    "2030-01-01T00:00:00.5Z",
+    "2030-01-01T00:00:00.000000Z",
+    "2030-01-01T00:00:00",
+    "2030-01-01T00:00:00+00:00",
+    "0000-01-01T00:00:00Z",
+    "-2030-01-01T00:00:00Z",
+    " 2030-01-01T00:00:00Z",
+]
+
+
+@given(
+    numbers=st.lists(st.one_of(NUMBERS.map(repr), st.integers().map(str), st.sampled_from(ODD_NUMBERS + LONG_NUMBERS)))
+)
 def test_columns_of_numbers_are_read_like_single_ones(numbers: list[str]) -> None:
-    texts = ["0", *numbers, "7"]
+    numbers = ["0", *numbers, "7"]
+    columns_are_read_like_single_texts(numbers, [f"2030-01-01T{hour % 24:02}:00:00Z" for hour in range(len(numbers))])
 
-    def document(count: int) -> bytes:
-        rows = "".join(
-            f"<ei:interval><xcal:uid><xcal:text>{n}</xcal:text></xcal:uid><oadr:oadrReportPayload><ei:rID>r</ei:rID>"
-            f"<ei:payloadFloat><ei:value>{text}</ei:value></ei:payloadFloat></oadr:oadrReportPayload></ei:interval>"
-            for n, text in enumerate(texts[:count])
-        )
-        begin, end = REPORT.index(b"<ei:interval>"), REPORT.index(b"</strm:intervals>")
-        return REPORT[:begin] + rows.encode() + REPORT[end:]
 
-    data = document(len(texts))
+@given(times=st.lists(st.one_of(st.sampled_from(ODD_TIMES[:2]), st.sampled_from(ODD_TIMES)), min_size=6))
+def test_columns_of_times_are_read_like_single_ones(times: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "_MANY_TIMES", 2)
+        columns_are_read_like_single_texts([str(number) for number, _ in enumerate(times)], times)
+
+
+@pytest.mark.parametrize("odd", ODD_NUMBERS + LONG_NUMBERS)
+def test_number_among_plain_ones_keeps_its_text(odd: str) -> None:
+    times = [f"2030-01-01T{hour:02}:00:00Z" for hour in range(20)]
+    for repeated in (False, True):
+        numbers = [str(1 if repeated else number / 8) for number in range(20)]
+        columns_are_read_like_single_texts([*numbers[:7], odd, *numbers[8:]], times)
+
+
+def columns_are_read_like_single_texts(numbers: list[str], times: list[str]) -> None:
+    """A report of these is what it is without shortcuts."""
+    rows = "".join(
+        f"<ei:interval><xcal:dtstart><xcal:date-time>{time}</xcal:date-time></xcal:dtstart><oadr:oadrReportPayload>"
+        f"<ei:rID>r</ei:rID><ei:payloadFloat><ei:value>{number}</ei:value></ei:payloadFloat></oadr:oadrReportPayload>"
+        "</ei:interval>"
+        for number, time in zip(numbers, times, strict=True)
+    )
+    begin, end = REPORT.index(b"<ei:interval>"), REPORT.index(b"</strm:intervals>")
+    data = REPORT[:begin] + rows.encode() + REPORT[end:]
     one, other = outcome(data), plainly(data)
     assert repr(one) == repr(other)  # NaN is not itself
     if isinstance(one, Exception | tuple):
         return
-    payloads = [interval.stream_payload_base[0] for interval in one.payload.oadr_report[0].intervals]
-    assert [type(payload.payload_base) for payload in payloads] == [
-        type(interval.stream_payload_base[0].payload_base) for interval in other.payload.oadr_report[0].intervals
-    ]
+    intervals = one.payload.oadr_report[0].intervals, other.payload.oadr_report[0].intervals
+    for mine, same in zip(*intervals, strict=True):
+        assert type(mine.dtstart) is type(same.dtstart)
+        assert mine.dtstart.tzinfo is same.dtstart.tzinfo
+        assert type(mine.stream_payload_base[0].payload_base) is type(same.stream_payload_base[0].payload_base)
     assert encode(one.payload) == encode(other.payload)
+
+
+@pytest.mark.parametrize("zeros", [[0.0, -0.0], [-0.0, 0.0], [0, -0.0], [0.0, 0]])
+def test_zeros_keep_their_sign_among_many(zeros: list[float]) -> None:
+    intervals = [
+        Interval(dtstart=START + n * HOUR, stream_payload_base=[ReportPayload(r_id="a", payload_base=value)])
+        for n, value in enumerate(zeros * 10)
+    ]
+    assert written(intervals, few=2) == written(intervals, few=1_000)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import anyio.abc
+import anyio.lowlevel
 import anyio.to_thread
 import attrs
 import httpx2
@@ -311,6 +313,173 @@ class SaysNothing(BusCarrier):
             raise CarrierError(error.failure, "") from None
 
 
+class TrimsMessages(BusCarrier):
+    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        return await super().post(service, data.rstrip(b"\r\n"), timeout_s)
+
+
+class DropsTheMarkOfItsEncoding(BusCarrier):
+    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        reply = await super().post(service, data, timeout_s)
+        return attrs.evolve(reply, data=reply.data.removeprefix(b"\xef\xbb\xbf"))
+
+
+class LowersServices(BusCarrier):
+    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        return await super().post(service.lower(), data, timeout_s)
+
+
+class Hedges(BusCarrier):
+    """Sends again what has no reply for a while, and takes the first reply of the two."""
+
+    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        replies: list[Reply] = []
+
+        async def send(after_s: float, tasks: anyio.abc.TaskGroup) -> None:
+            await anyio.sleep(after_s)
+            replies.append(await super(Hedges, self).post(service, data, timeout_s))
+            tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(send, 0.0, tasks)
+            tasks.start_soon(send, 2.0, tasks)
+        return replies[0]
+
+
+class RetriesWhatIsTooMuch(BusCarrier):
+    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        reply = await super().post(service, data, timeout_s)
+        return await super().post(service, data, timeout_s) if reply.status in (401, 429, 502) else reply
+
+
+class SharesOnePostForTwins(BusCarrier):
+    def __init__(self, link: BusLink) -> None:
+        super().__init__(link)
+        self.flying: dict[bytes, anyio.Event] = {}
+        self.landed: dict[bytes, Reply] = {}
+
+    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        if data in self.flying:
+            await self.flying[data].wait()
+            return self.landed[data]
+        self.flying[data] = anyio.Event()
+        self.landed[data] = await super().post(service, data, timeout_s)
+        self.flying.pop(data).set()
+        return self.landed[data]
+
+
+class KeepsRepliesByService(BusCarrier):
+    def __init__(self, link: BusLink) -> None:
+        super().__init__(link)
+        self.replies: dict[str, Reply] = {}
+
+    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        self.replies[service] = await super().post(service, data, timeout_s)
+        await anyio.lowlevel.checkpoint()
+        return self.replies[service]
+
+
+class EndsAllTogether(BusCarrier):
+    """All posts share a connection, which is dropped when one of them gets no reply in time or is cancelled."""
+
+    def __init__(self, link: BusLink) -> None:
+        super().__init__(link)
+        self.scopes: list[anyio.CancelScope] = []
+
+    def drops(self, error: BaseException) -> bool:
+        return isinstance(error, CarrierError) and error.failure is Failure.TIMEOUT
+
+    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        with anyio.CancelScope() as scope:
+            self.scopes.append(scope)
+            try:
+                return await super().post(service, data, timeout_s)
+            except BaseException as error:
+                if self.drops(error) and not scope.cancel_called:
+                    for each in self.scopes:
+                        each.cancel()
+                raise
+            finally:
+                self.scopes.remove(scope)
+        raise CarrierError(Failure.UNREACHABLE, "the connection was dropped")
+
+
+class EndsAllWhenCancelled(EndsAllTogether):
+    def drops(self, error: BaseException) -> bool:
+        return isinstance(error, anyio.get_cancelled_exc_class())
+
+
+class DeliversLater(BusCarrier):
+    """What cannot be delivered is kept until somebody is there."""
+
+    def __init__(self, link: BusLink) -> None:
+        super().__init__(link)
+        self.kept: list[bytes] = []
+
+    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        if self.link.peer is None:
+            self.kept.append(data)
+        while self.link.peer is not None and self.kept:
+            await super().post(service, self.kept.pop(), timeout_s)
+        return await super().post(service, data, timeout_s)
+
+
+class LeavesFilesWhenLate(BusCarrier):
+    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        try:
+            return await super().post(service, data, timeout_s)
+        except CarrierError as error:
+            if error.failure is Failure.TIMEOUT:
+                left.append(open(__file__, "rb"))  # noqa: SIM115, ASYNC230, PTH123  # the fault
+            raise
+
+
+class BlocksTheLoopInSteps(BusCarrier):
+    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        replies: list[Reply] = []
+
+        async def wait() -> None:
+            replies.append(await super(BlocksTheLoopInSteps, self).post(service, data, timeout_s))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait)
+            await anyio.sleep(0.01)
+            while not replies:
+                time.sleep(0.1)  # noqa: ASYNC251  # the fault
+                await anyio.lowlevel.checkpoint()
+        return replies[0]
+
+
+class GivesArrays(BusCarrier):
+    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        reply = await super().post(service, data, timeout_s)
+        return attrs.evolve(reply, data=bytearray(reply.data))  # type: ignore[arg-type]  # the fault
+
+
+class CountsInWholeSeconds(BusCarrier):
+    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        return await super().post(service, data, int(timeout_s))
+
+
+class GivesUpForGood(BusCarrier):
+    """After five failures one after another it tries no more."""
+
+    failures = 0
+
+    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        if self.failures == 5:
+            raise CarrierError(Failure.UNREACHABLE, "it has failed too often")
+        self.failures += 1
+        reply = await super().post(service, data, timeout_s)
+        self.failures = 0
+        return reply
+
+
+class TakesHalfForAll(BusCarrier):
+    def checked(self, reply: Reply | None) -> Reply:
+        return super().checked(reply or Reply(200, b""))
+
+
 FAULTS: dict[type[BusCarrier], set[str]] = {
     SwallowsTheLastByte: {"every-size"},
     DecodesToText: {"every-byte"},
@@ -344,6 +513,22 @@ FAULTS: dict[type[BusCarrier], set[str]] = {
     StaysOpen: {"closed"},
     GivesTuples: {"in-order"},
     SaysNothing: {"nobody-there"},
+    TrimsMessages: {"every-byte"},
+    DropsTheMarkOfItsEncoding: {"every-byte"},
+    LowersServices: {"services"},
+    Hedges: {"not-too-soon"},
+    RetriesWhatIsTooMuch: {"statuses"},
+    SharesOnePostForTwins: {"together"},
+    KeepsRepliesByService: {"together"},
+    EndsAllTogether: {"neighbours"},
+    EndsAllWhenCancelled: {"neighbours"},
+    DeliversLater: {"nobody-there", "away-and-back"},
+    LeavesFilesWhenLate: {"late-often"},
+    BlocksTheLoopInSteps: {"loop-runs"},
+    GivesArrays: {"in-order"},
+    CountsInWholeSeconds: {"silence"},
+    GivesUpForGood: {"failed-often"},
+    TakesHalfForAll: {"half-a-reply", "broken-off"},
 }
 
 
@@ -359,6 +544,24 @@ def test_planted_fault_is_found_and_named(fault: type[BusCarrier]) -> None:
         assert result.fix
     for file in left:
         file.close()
+
+
+class WaitsAfterFailures(BusCarrier):
+    has_failed = False
+
+    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        if self.has_failed:
+            await anyio.sleep(0.15)
+        self.has_failed = True
+        reply = await super().post(service, data, timeout_s)
+        self.has_failed = False
+        return reply
+
+
+def test_carrier_that_waits_by_itself_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oadr_transports.testing.trouble.PATIENCE_S", 2.0)
+    with pytest.raises(KitError, match="for the session, which knows the rules"):
+        check_carrier(functools.partial(BusLink, WaitsAfterFailures), only=["failed-often"])
 
 
 def test_only_what_a_fault_touches_fails() -> None:
@@ -431,6 +634,21 @@ class FollowsRedirects(Loose):
     follows = True
 
 
+class ReadsTheHeadAsItIsUsual(HttpCarrier):
+    """Takes Retry-After only where it is spelled so."""
+
+    async def post(self, service: str, data: bytes, timeout_s: float) -> Reply:
+        spelled: list[bytes] = []
+
+        async def see(response: httpx2.Response) -> None:
+            spelled.extend(name for name, _ in response.headers.raw)
+
+        assert self._client is not None
+        self._client.event_hooks = {"response": [see]}
+        reply = await super().post(service, data, timeout_s)
+        return reply if b"Retry-After" in spelled else attrs.evolve(reply, retry_after_s=None)
+
+
 class Shielded(HttpCarrier):
     """What is cancelled goes on in a task of its own."""
 
@@ -456,6 +674,7 @@ def over_http_as(change: Callable[[Reply], Reply]) -> Callable[[str], Any]:
         (Loose, "http-dripping"),
         (Shielded, "http-cancelled-hangs-up"),
         (Loose, "http-broken-forms"),
+        (ReadsTheHeadAsItIsUsual, "http-odd-retry-after"),
         (over_http_as(lambda reply: attrs.evolve(reply, retry_after_s=-5.0)), "http-odd-retry-after"),
         (over_http_as(lambda reply: attrs.evolve(reply, data=reply.data[:1_000])), "http-replies-of-all-forms"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import sqlite3
@@ -265,6 +266,76 @@ class NeedsALoad(Drawer):
         self.write(self.records)
 
 
+class TakesNamesForNumbers(Drawer):
+    def commit(self, changes: Mapping[str, bytes | None]) -> None:
+        super().commit({str(int(key)) if key.isdecimal() else key: value for key, value in changes.items()})
+
+
+class TakesNamesForPaths(Drawer):
+    def commit(self, changes: Mapping[str, bytes | None]) -> None:
+        super().commit({os.path.normpath(key) if key else key: value for key, value in changes.items()})
+
+
+class GivesViews(Drawer):
+    def load(self) -> Mapping[str, bytes]:
+        return {key: memoryview(value) for key, value in super().load().items()}  # type: ignore[misc]  # the fault
+
+
+class GivesArrays(Drawer):
+    def load(self) -> Mapping[str, bytes]:
+        return {key: bytearray(value) for key, value in super().load().items()}
+
+
+class LosesItsLockWhenItLoads(Drawer):
+    """A lock of POSIX ends when the process closes any file of that name."""
+
+    def lock(self) -> None:
+        self.file = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT)
+        fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def load(self) -> Mapping[str, bytes]:
+        self.path.with_suffix(".lock").read_bytes()
+        return super().load()
+
+    def commit(self, changes: Mapping[str, bytes | None]) -> None:
+        merged = {**Drawer.load(self), **dict(changes)}
+        self.write({key: value for key, value in merged.items() if value is not None})
+
+
+class CutsLargeRecords(Drawer):
+    def commit(self, changes: Mapping[str, bytes | None]) -> None:
+        super().commit({key: value and value[:1_000_000] for key, value in changes.items()})
+
+
+class WritesEverySecondTime(Drawer):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.kept: dict[str, bytes | None] = {}
+
+    def load(self) -> Mapping[str, bytes]:
+        return {key: value for key, value in {**super().load(), **self.kept}.items() if value is not None}
+
+    def commit(self, changes: Mapping[str, bytes | None]) -> None:
+        if self.kept:
+            self.write({key: value for key, value in {**self.load(), **dict(changes)}.items() if value is not None})
+            self.kept = {}
+        else:
+            self.kept = dict(changes)
+
+    def close(self) -> None:
+        if self.file >= 0 and self.kept:
+            self.write(self.load())
+        super().close()
+
+
+class StumblesOverWhatAKillLeft(Drawer):
+    def write(self, records: Mapping[str, bytes]) -> None:
+        beside = self.path.with_suffix(".new")
+        with beside.open("xb") as file:
+            file.write(self.packed(records))
+        os.replace(beside, self.path)  # noqa: PTH105
+
+
 FAULTS: dict[type[Drawer], set[str]] = {
     WritesInPlace: {"killed-within", "no-room"},
     RemovesBeforeItWrites: {"killed-within"},
@@ -291,6 +362,14 @@ FAULTS: dict[type[Drawer], set[str]] = {
     BoundToItsThread: {"any-thread"},
     ClosesOnce: {"closed-twice"},
     NeedsALoad: {"without-load"},
+    TakesNamesForNumbers: {"names"},
+    TakesNamesForPaths: {"names"},
+    GivesViews: {"changes"},
+    GivesArrays: {"changes"},
+    LosesItsLockWhenItLoads: {"one-at-a-time"},
+    CutsLargeRecords: {"many"},
+    WritesEverySecondTime: {"killed-within", "killed-any-time"},
+    StumblesOverWhatAKillLeft: {"killed-within"},
 }
 
 
