@@ -31,7 +31,7 @@ from ..model import (
 from . import decisions
 from .checks import DEPLOYMENT, INVALID_ID, OUT_OF_SEQUENCE, Fault, fault
 from .messages import Change, EventCancelled, EventChanged, EventReceived, EventRefused, EventsOverlap
-from .progress import looked_at_again
+from .progress import last_look, looked_at_again
 from .state import KnownEvent, Turn
 from .timeline import own_timeline
 
@@ -212,6 +212,7 @@ def _drop(turn: Turn, known: KnownEvent) -> None:
     if known.cancelled:  # it was told, and only runs out: the VTN wants nothing more of it
         turn.put_event(evolve(known, acknowledged=True, **_SETTLED))
     elif gone is not None and turn.now.wall >= gone:
+        last_look(turn, known)
         turn.drop_event(known.event_id)
     else:
         event = _as_cancelled(known.event)

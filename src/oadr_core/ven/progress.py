@@ -77,6 +77,12 @@ def _moved(turn: Turn, known: KnownEvent, before: Moment | None) -> KnownEvent:
     return evolve(known, moment=now)
 
 
+def last_look(turn: Turn, known: KnownEvent) -> None:
+    """Tell how far an event has come that is dropped next: a clock may have gone on since the last look at it."""
+    if known.moment is not None and not known.moment.holds(turn.now.wall):
+        _moved(turn, known, known.moment)
+
+
 def _finished(known: KnownEvent) -> bool:
     """R59: a cancelled event is forgotten when it has stopped, and when the VTN has the answer to it (R36)."""
     stopped = known.moment is not None and known.moment.stage is Stage.OVER

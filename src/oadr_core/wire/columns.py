@@ -27,6 +27,8 @@ _Out = TypeVar("_Out")
 
 _MANY_TIMES: Final = 1_000
 """Times that are more than worth remembering one by one. Fewer are: the reports of many VENs have the same."""
+_MANY_NUMBERS: Final = 64
+"""Numbers from which on it pays to look at all of them at once."""
 _CANONICAL: Final[dict[str, tuple[Callable[[str], object], Callable[[str], Any]]]] = {
     "float": (re.compile(r"(?:-?(?:0(?!\.0000)|[1-9][0-9]{0,8}+)(?:\.[0-9]{1,6}+(?<!0))?+\n)*+").fullmatch, float),
     "dateTime": (
@@ -119,11 +121,16 @@ def _reader(kind: Scalar) -> Callable[[Sequence[str]], Sequence[Any]]:
     if kind.type == "string":
         return lambda texts: texts
     read = converters(kind)[0]
+
+    def one_by_one(texts: Sequence[str]) -> list[Any]:
+        return list(map(read, texts))
+
+    at_once = partial(_read_canonical, kind, read)
     if kind.type == "float":
-        return lambda texts: _each_once(texts, lambda some: _read_canonical(kind, read, some))
+        return lambda texts: one_by_one(texts) if len(texts) < _MANY_NUMBERS else _each_once(texts, at_once)
     if kind.type == "dateTime":
-        return lambda texts: list(map(read, texts) if len(texts) < _MANY_TIMES else _read_canonical(kind, read, texts))
-    return lambda texts: list(map(read, texts))
+        return lambda texts: one_by_one(texts) if len(texts) < _MANY_TIMES else list(at_once(texts))
+    return one_by_one
 
 
 def _read_canonical(kind: Scalar, read: Callable[[str], Any], texts: Sequence[str]) -> Iterable[Any]:

@@ -25,7 +25,7 @@ from xml.etree.ElementTree import Element
 
 from ..model.namespaces import expand
 from ._compile import Mismatch
-from ._rows import Form, row_reader
+from ._rows import Form, RowReader, row_reader
 from .columns import Texts, woven
 from .convert import BLANK
 
@@ -57,6 +57,8 @@ class Rows(NamedTuple):
     first: list[str]
     columns: list[Texts]
     number: int
+    readers: dict[Callable[[Element], Any], RowReader]
+    """What reads rows between these tags, by what reads one."""
     elements: int
     """How many each interval has."""
 
@@ -72,8 +74,11 @@ class Run(Element):
 
     def read(self, decode: Callable[[Element], Any]) -> list[Any]:
         """What ``decode`` makes of each of them."""
-        first = decode(self)
-        items = row_reader(Form.of(first))(self._rows.columns, self._rows.number)
+        first, rows = decode(self), self._rows
+        read = rows.readers.get(decode)
+        if read is None:
+            read = rows.readers[decode] = row_reader(Form.of(first))
+        items = read(rows.columns, rows.number)
         if items[0] != first:
             raise Mismatch
         return items
@@ -120,7 +125,13 @@ def _rows(first: bytes, others: memoryview) -> Rows | None:
     if count < _FEW:
         return None
     every = [one if one is own else (own, *one) for own, one in zip(texts, columns, strict=True)]
-    return Rows(texts, every, count + 1, first.count(b"<") - ends)
+    return Rows(texts, every, count + 1, _readers(tuple(tags)), first.count(b"<") - ends)
+
+
+@lru_cache(maxsize=_FORMS)
+def _readers(tags: tuple[str, ...]) -> dict[Callable[[Element], Any], RowReader]:
+    """What has read rows between these tags: they say which form an object has."""
+    return {}
 
 
 def _guess(texts: list[str], tags: list[str], text: str) -> list[str | None]:

@@ -271,6 +271,22 @@ def test_event_that_is_over_goes_without_a_word(bench: Bench) -> None:
     assert not bench.session.state.events
 
 
+def test_event_that_ends_while_the_machine_sleeps_is_told_to_be_over_before_it_goes(bench: Bench) -> None:
+    bench.answer(distribute(event()))
+    bench.put(decide())
+    while bench.wall < START + timedelta(minutes=90):
+        if not bench.idle:
+            bench.answer(nothing())
+        bench.wait(10)
+    while bench.idle:
+        bench.wait(10)
+    assert [told.status for told in bench.heard(EventStatusChanged)] == ["active"]
+    bench.wall += timedelta(hours=3)
+    bench.answer(distribute())  # it arrives before anything else happens
+    assert [told.status for told in bench.heard(EventStatusChanged)] == ["active", "completed"]
+    assert not bench.session.state.events
+
+
 @pytest.mark.rule("R21")
 @pytest.mark.rule("R35")
 def test_events_of_another_vtn_are_refused_as_a_whole(bench: Bench) -> None:

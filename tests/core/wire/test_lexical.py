@@ -64,7 +64,7 @@ KINDS: dict[str, tuple[str, Scalar, str]] = {
             ".123456789,10:00:00,10:61:00,+00:00,0001-01-01,5,2025-13-01,2025-04-31,0000-01-01,-0001-12-31"
         ),
     ),
-    "duration": ("xcal:DurationValueType", DURATION, "+,-,P,1Y,2M,3D,T,4H,5M,6S,2W, ,\n,0,1,W,P1D,PT,.,PT1S,٣,٣W,P٣D,²"),
+    "duration": ("xcal:DurationValueType", DURATION, "+,-,P,1Y,2M,3D,T,4H,5M,6S,2W, ,\n,0,1,W,P1D,PT,.,PT1S,٣,٣W,²"),
     "doubleList": ("gml:doubleList", DOUBLES, "INF,-INF,NaN, ,\n\t,1.5,x,-0,1e5,\xa0,\x85"),
     "responseCode": ("ei:ResponseCodeType", RESPONSE_CODE, "200,2,0, ,٣"),
     "schemaVersion": ("ei:schemaVersionType", Scalar("schemaVersion"), "2.0a,2.0b, ,x-,y,\xa0,\n,x-a  b,\u2028"),
