@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SHOWN_LINES: Final = 40
 """Lines of a transcript on the screen; all of them are in the file."""
+SHOWN_FAULTS: Final = 20
+"""The same of faults: a history that takes long to fail has many that cannot be left out."""
 _RATE: Final = Number(min=0, max=1000)
 _SHARE: Final = Number(min=0, max=0.95)
 
@@ -278,9 +280,11 @@ def _explain(outcome: Outcome, folder: Path | None, console: Console, screen: Co
             status.stop()
     lines = [str(line) for line in history.lines]
     console.print(f"\nThe shortest history, of {history.runs} tried: {_size(history)}", highlight=False)
-    for at_s, fault in history.faults:
+    for at_s, fault in history.faults[:SHOWN_FAULTS]:
         at = "" if at_s is None else f"{_clock(at_s)}  "
         console.print(f"  {at}{fault}", markup=False, highlight=False)
+    if (more := len(history.faults) - SHOWN_FAULTS) > 0:
+        console.print(f"  … and {more} more", highlight=False)
     shown = lines[-SHOWN_LINES:]
     console.print(f"\nIts messages{'' if len(shown) == len(lines) else f', the last {len(shown)} of {len(lines)}'}:")
     for line in shown:

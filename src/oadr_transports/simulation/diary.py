@@ -23,6 +23,15 @@ SECOND: Final = timedelta(seconds=1)
 
 
 @attrs.frozen
+class Slot:
+    """The time for which a meter was asked last, the latest for which it ever was, and when that was."""
+
+    at: datetime
+    latest: datetime
+    asked_s: float
+
+
+@attrs.frozen
 class Window:
     """When a version of an event lasts: our own arithmetic. ``begins`` are the starts of its intervals."""
 
@@ -107,7 +116,7 @@ class Diary:
         self.cancelled: dict[str, datetime] = {}
         self.told: dict[str, tuple[int, int]] = {}
         self.offsets: dict[str, tuple[float, float]] = {}
-        self.slots: dict[str, tuple[datetime, datetime]] = {}  # the last time asked for, and the latest
+        self.slots: dict[str, Slot] = {}
         self.samples: dict[tuple[str, float], tuple[float, float]] = {}
         self.received: dict[tuple[str, float], float | None] = {}
         self.polls = 0

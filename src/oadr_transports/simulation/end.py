@@ -40,6 +40,7 @@ class End:
         "_queued_s",
         "_timer_s",
         "cut_s",
+        "furthest",
         "index",
         "life",
         "moved_s",
@@ -63,6 +64,7 @@ class End:
         self.life = 0
         self.saved: dict[str, Record] = {}
         self.shift_s = 0.0
+        self.furthest = START
         self.cut_s = -inf
         self.upset_s = self.moved_s = 0.0
         self._base_s = UPTIME_S
@@ -82,6 +84,7 @@ class End:
 
     def set_clock(self, by_s: float) -> None:
         """Somebody sets the wall clock; the driver notices with its next look at it."""
+        self.furthest = max(self.furthest, self.wall)  # it may come to these times once more
         self.shift_s += by_s
         self.upset_s = self.world.agenda.now_s
         self.moved_s = self.upset_s + NAP_S / 2

@@ -63,7 +63,7 @@ class Ledger:
         events = self.diaries[ven.index].events
         before = events.get(event_id)
         attempts = 1
-        if before is not None and before.version == version and not self._came_back(ven, event_id, version):
+        if before is not None and before.version == version and not self._came_back(event_id, version):
             if not before.failed:
                 text = f"{ven.name} is asked again about version {version} of {event_id}"
                 raise Broken(Invariant.ASKED_ONCE, text, ven.index)
@@ -71,12 +71,11 @@ class Ledger:
         events[event_id] = Question(version, default=note.default, attempts=attempts)
         return attempts
 
-    def _came_back(self, ven: VenEnd, event_id: str, version: int) -> bool:
-        """True when an event is over by the clock of the VEN, which forgets it then, and that of the VTN is behind: so
-        the VTN may distribute it once more, and to the VEN it is new."""
-        window = self._versions.get((event_id, version))
-        over = window is not None and ven.wall >= window.end + SECOND * window.start_after_s
-        return over and self._world.vtn.wall < ven.wall
+    def _came_back(self, event_id: str, version: int) -> bool:
+        """True when an event was over for the VTN, whose clock has been set back since: it may distribute the event
+        once more, and to a VEN that has forgotten it meanwhile it is new."""
+        window, vtn = self._versions.get((event_id, version)), self._world.vtn
+        return window is not None and window.end <= vtn.furthest and vtn.wall < vtn.furthest
 
     def decided(self, ven: VenEnd, command: Decide | MakeOpt) -> None:
         """An application has decided, and that is saved."""
@@ -160,7 +159,7 @@ class Ledger:
         window, vtn = self._versions.get((event_id, version)), self._world.vtn
         if window is None or vtn.moved_s > self._now_s - self._scenario.patience_s:
             return window is not None
-        return vtn.wall >= window.end + SECOND * window.start_after_s
+        return window.end <= vtn.furthest or vtn.wall >= window.end + SECOND * window.start_after_s  # over once, or now
 
     def opted(self, note: OptReceived) -> None:
         """The VTN has an answer."""
@@ -217,8 +216,10 @@ class Ledger:
 
     def agree(self, ven: VenEnd, entry: EventEntry) -> None:
         """Both ends know the same version of an event, and the same opt."""
-        self._world.measures.checks += 1
         event_id, version = entry.event_id, entry.modification_number
+        if self._came_back(event_id, version):
+            return
+        self._world.measures.checks += 1
         assert ven.session is not None
         assert self._world.vtn.session is not None
         twin = self._world.vtn.session.vens.get(ven.ven_id)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from oadr_core.ven import ProvideReport, ReportCancelled, ReportDelivered, ReportDue, ReportsLost
 
-from .diary import Diary
+from .diary import Diary, Slot
 from .invariants import Broken, Invariant
 
 if TYPE_CHECKING:
@@ -33,13 +33,14 @@ class Samples:
 
     def due(self, ven: VenEnd, note: ReportDue) -> None:
         """A VEN's meter is asked: at each round time once."""
-        slots = self._diaries[ven.index].slots
-        before, latest = slots.get(note.report_request_id, (None, note.at))
-        slots[note.report_request_id] = note.at, max(latest, note.at)
-        if before is None or ven.moved_s > self._world.agenda.now_s - self._world.script.scenario.sample_s:
+        slots, now_s = self._diaries[ven.index].slots, self._world.agenda.now_s
+        before = slots.get(note.report_request_id)
+        latest = note.at if before is None else max(before.latest, note.at)
+        slots[note.report_request_id] = Slot(note.at, latest, now_s)
+        if before is None or ven.moved_s > min(before.asked_s, now_s - self._world.script.scenario.sample_s):
             return
-        if note.interval not in (note.at - before, note.at - latest):  # a clock set back comes to what was asked before
-            text = f"{ven.name} is asked for the sample of {note.at:%H:%M:%S} after that of {before:%H:%M:%S}"
+        if note.interval not in (note.at - before.at, note.at - before.latest):  # a clock set back comes to old times
+            text = f"{ven.name} is asked for the sample of {note.at:%H:%M:%S} after that of {before.at:%H:%M:%S}"
             raise Broken(Invariant.SAMPLES, text, ven.index)
 
     def took(self, ven: VenEnd, command: ProvideReport) -> None:
