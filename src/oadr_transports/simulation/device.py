@@ -89,6 +89,8 @@ class Device:
         if dice < 0.12:
             regret_s = 60 + 1800 * fraction(self._key, "regret", *labels)
             return Mind(opt, think_s, regret_s=regret_s, by_message=dice < 0.08)
+        if dice < 0.15:  # long after the default has gone out, and perhaps about a version that is over
+            return Mind(opt, 60 + 5400 * fraction(self._key, "late", *labels))
         return Mind(opt, think_s)
 
     def reading_s(self, number: float) -> float | None:
