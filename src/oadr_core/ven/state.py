@@ -273,8 +273,9 @@ class Turn:
 
     def number(self) -> int:
         """The next number of this session; used once."""
-        self.set(counter=self.state.counter + 1)
-        return self.state.counter
+        number = self.state.counter + 1
+        self.set(counter=number)
+        return number
 
     def token(self, label: str) -> str:
         """A fresh identifier."""

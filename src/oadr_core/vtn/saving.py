@@ -63,7 +63,7 @@ class Journal:
                 self._changes[f"ven/{before.ven_id}"] = None
         elif before is None or before.ven_id != after.ven_id or _differ(before, after):
             self._changes[f"ven/{after.ven_id}"] = after
-        elif (key := f"ven/{after.ven_id}") in self._changes:
+        elif self._changes and (key := f"ven/{after.ven_id}") in self._changes:
             self._changes[key] = after
 
     def event(self, event_id: str, entry: EventEntry | None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from struct import Struct
 from typing import Any, Final
 from zlib import crc32
 
@@ -33,6 +34,7 @@ from .vtn_end import VtnEnd
 SLICES: Final = 200
 """How often progress is told."""
 _SMOOTH: Final = Fate()
+_MOMENT: Final = Struct("<dq").pack
 
 Progress = Callable[[float], None]
 """Is told how much of a run is over, from 0 to 1."""
@@ -254,7 +256,7 @@ class World:
         if type(request.payload) is Poll:
             measures.polls += 1
         if self.typed:
-            self._crc = crc32(b"%f%d" % (now_s, request.exchange), self._crc)
+            self._crc = crc32(_MOMENT(now_s, request.exchange), self._crc)
             return
         measures.bytes_up += len(request.data)
         measures.bytes_down += len(reply.data)
